@@ -1,0 +1,153 @@
+"""Sizes along one spatial axis: how many windows fit, and where they lie.
+
+Every function takes integers or SymPy symbols known to be integers, so the code that
+sizes arrays is the code that the book runs on symbols.
+"""
+
+__all__ = ["out_size", "same_padding", "span", "transposed_size"]
+
+
+def span(kernel_size, dilation=1):
+    """Return how many neighbouring positions a dilated kernel covers.
+
+        d·(K − 1) + 1
+
+    >>> span(3, dilation=2)
+    5
+    """
+    _check_integers("span", 1, kernel_size=kernel_size, dilation=dilation)
+    return dilation * (kernel_size - 1) + 1
+
+
+def out_size(size, kernel_size, stride=1, padding=0, dilation=1, ceil_mode=False):
+    """Count the windows that fit along one axis.
+
+        H_out = ⌊(H + 2P − d·(K − 1) − 1) / s⌋ + 1
+
+    The numerator is the room left beside the first window.  It must not be negative:
+    without a single window there is no output.
+
+    Parameters
+    ----------
+    size, kernel_size, stride, dilation : int
+        H, K, s and d.
+    padding : int or (int, int)
+        P on each side, or the two sides before and after the input.
+    ceil_mode : bool
+        Also count a last window that leaves the padded input at its end, provided
+        that it starts inside the input or the padding before it (PyTorch's rule).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not an integer, is too small, or no window fits.
+
+    Notes
+    -----
+    Twin: the output shape of ``torch.nn.functional.conv1d`` and ``max_pool1d``.
+    Derived in "Output size" (ledger: outsize-s2, outsize-s3, outsize-dilation,
+    outsize-domain, outsize-pool).
+
+    Examples
+    --------
+    >>> out_size(6, 3)
+    4
+    >>> out_size(7, 3, stride=2, padding=1, dilation=2)
+    3
+    """
+    sides = padding if isinstance(padding, tuple) else (padding, padding)
+    if len(sides) != 2:
+        raise ValueError(f"out_size: padding needs 1 or 2 integers, got {padding}")
+    before, after = sides
+    _check_integers("out_size", 1, kernel_size=kernel_size, stride=stride)
+    _check_integers("out_size", 1, dilation=dilation)
+    _check_integers("out_size", 0, size=size, padding=before)
+    _check_integers("out_size", 0, padding=after)
+    covered = span(kernel_size, dilation)
+    room = size + before + after - covered
+    if room < 0:
+        raise ValueError(
+            f"out_size: the kernel spans {covered} but the padded input has only "
+            f"{size + before + after}"
+        )
+    windows = room // stride + 1
+    if ceil_mode and room % stride and windows * stride < size + before:
+        windows += 1
+    return windows
+
+
+def transposed_size(
+    size, kernel_size, stride=1, padding=0, output_padding=0, dilation=1
+):
+    """Return the input size that a convolution of these settings maps to ``size``.
+
+        H = (H_out − 1)·s − 2P + d·(K − 1) + 1 + r
+
+    A convolution forgets the remainder r of its division by the stride;
+    ``output_padding`` supplies it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not an integer or too small, if ``output_padding`` is neither
+        below the stride nor below the dilation, or if nothing is left of the output.
+
+    Notes
+    -----
+    Twin: the output shape of ``torch.nn.functional.conv_transpose1d``.
+
+    Examples
+    --------
+    >>> transposed_size(4, 3)
+    6
+    >>> transposed_size(3, 3, stride=2, padding=1, output_padding=1)
+    6
+    """
+    name = "transposed_size"
+    _check_integers(name, 1, size=size, kernel_size=kernel_size, stride=stride)
+    _check_integers(name, 1, dilation=dilation)
+    _check_integers(name, 0, padding=padding, output_padding=output_padding)
+    if output_padding >= stride and output_padding >= dilation:
+        raise ValueError(
+            f"{name}: output_padding {output_padding} must be smaller than the stride "
+            f"{stride} or the dilation {dilation}"
+        )
+    full = (size - 1) * stride + span(kernel_size, dilation) + output_padding
+    if full - 2 * padding < 1:
+        raise ValueError(
+            f"{name}: the padding removes {2 * padding} of only {full} positions"
+        )
+    return full - 2 * padding
+
+
+def same_padding(kernel_size, dilation=1):
+    """Split the padding that keeps the size at stride 1 into (before, after).
+
+        before = ⌊d·(K − 1) / 2⌋,   before + after = d·(K − 1)
+
+    An odd total puts the larger half after the input, at the right and the bottom.
+
+    Notes
+    -----
+    Twin: ``padding="same"`` of ``torch.nn.functional.conv1d``.
+
+    Examples
+    --------
+    >>> same_padding(3), same_padding(4)
+    ((1, 1), (1, 2))
+    """
+    total = span(kernel_size, dilation) - 1
+    return total // 2, total - total // 2
+
+
+def _check_integers(function, least, **values):
+    for name, value in values.items():
+        # SymPy's symbols answer is_integer with True, floats with a method.
+        if isinstance(value, bool) or not (
+            hasattr(value, "__index__") or getattr(value, "is_integer", None) is True
+        ):
+            raise TypeError(f"{function}: {name} must be an integer, got {value!r}")
+        if value < least:
+            raise ValueError(
+                f"{function}: {name} must be at least {least}, got {value}"
+            )

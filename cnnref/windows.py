@@ -1,0 +1,114 @@
+"""The windows that a kernel sees, and the adjoint of taking them.
+
+For one axis let C[h,p,i] = [h = s·p + d·i − P]: input position h is read by output
+position p through kernel offset i.  `windows` contracts C with the input over h,
+`windows_backward` contracts it with a gradient over p and i.  Everything a convolution
+does is one of these two beside a matrix product.
+"""
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from cnnref.geometry import span
+
+__all__ = ["windows", "windows_backward"]
+
+
+def windows(x, kernel_size, stride, padding, dilation):
+    """Return every window of the zero-padded input, as a read-only view.
+
+        v[…, i, p] = x[…, s·p + d·i − P]
+
+    Parameters
+    ----------
+    x : (…, *spatial)
+        Any dtype; the last ``len(kernel_size)`` axes are spatial.
+    kernel_size, stride, dilation : tuple of int
+        One entry per spatial axis.
+    padding : tuple of (int, int)
+        Zeros before and after each spatial axis; a negative number after cuts
+        positions off the end.
+
+    Returns
+    -------
+    (…, *kernel_size, *out) : kernel offsets first, output positions last.
+
+    Notes
+    -----
+    ``windows(x, …).reshape(N, C·K, -1)`` is ``torch.nn.functional.unfold``.
+
+    Examples
+    --------
+    >>> windows(np.arange(5), (3,), (2,), ((0, 0),), (1,))
+    array([[0, 2],
+           [1, 3],
+           [2, 4]])
+    """
+    axes = tuple(range(-len(kernel_size), 0))
+    spans = tuple(map(span, kernel_size, dilation))
+    view = sliding_window_view(_pad(x, padding), spans, axis=axes)
+    starts = tuple(slice(None, None, s) for s in stride)
+    offsets = tuple(slice(None, None, d) for d in dilation)
+    view = view[(..., *starts, *offsets)]
+    out = tuple(range(view.ndim - 2 * len(axes), view.ndim - len(axes)))
+    return np.moveaxis(view, out, axes)
+
+
+def windows_backward(grad_windows, size, stride, padding, dilation):
+    """Add every window's gradient back to the input positions that it showed.
+
+        ∂L/∂x[…, h] = Σ_{p,i} g[…, i, p] · [h = s·p + d·i − P]
+
+    Parameters
+    ----------
+    grad_windows : (…, *kernel_size, *out)
+        The gradient of `windows`.
+    size : tuple of int
+        The spatial shape of the input.
+    stride, padding, dilation
+        As in `windows`.
+
+    Returns
+    -------
+    (…, *size) : positions that no window shows get 0.
+
+    Notes
+    -----
+    Twin: ``torch.nn.functional.fold``.
+
+    Examples
+    --------
+    >>> windows_backward(np.ones((3, 2)), (5,), (2,), ((0, 0),), (1,))
+    array([1., 1., 2., 1., 1.])
+    """
+    axes = len(size)
+    *lead, kernel_size, out = _split(grad_windows.shape, axes)
+    padded = [h + before + max(0, after) for h, (before, after) in zip(size, padding)]
+    total = np.zeros((*lead, *padded), grad_windows.dtype)
+    for offset in np.ndindex(*kernel_size):
+        read = (
+            slice(d * i, d * i + s * (p - 1) + 1, s)
+            for i, p, s, d in zip(offset, out, stride, dilation)
+        )
+        everywhere = (slice(None),) * axes
+        total[(..., *read)] += grad_windows[(..., *offset, *everywhere)]
+    inside = (slice(before, before + h) for h, (before, _) in zip(size, padding))
+    return total[(..., *inside)]
+
+
+def _split(shape, axes):
+    """Split (…, *kernel, *out) into its leading axes, the kernel and the output."""
+    return *shape[: -2 * axes], shape[-2 * axes : -axes], shape[-axes:]
+
+
+def _pad(x, padding):
+    """Surround the last axes with zeros of the input's own dtype, or cut their end."""
+    if not any(before or after for before, after in padding):
+        return x
+    lead = x.shape[: x.ndim - len(padding)]
+    size = x.shape[x.ndim - len(padding) :]
+    padded = np.zeros((*lead, *(h + sum(p) for h, p in zip(size, padding))), x.dtype)
+    kept = [max(0, h + min(0, after)) for h, (_, after) in zip(size, padding)]
+    inside = (slice(before, before + h) for h, (before, _) in zip(kept, padding))
+    padded[(..., *inside)] = x[(..., *map(slice, kept))]
+    return padded

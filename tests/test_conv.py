@@ -1,0 +1,203 @@
+"""The six convolutions and their gradients: against PyTorch, SymPy and their laws."""
+
+import inspect
+import re
+import tracemalloc
+
+import numpy as np
+import pytest
+import torch
+from convolutions import (
+    BACKWARD,
+    FORWARD,
+    axes_of,
+    calls_of,
+    disagreement,
+    few_calls_of,
+    is_batch,
+    named,
+    with_arrays,
+    with_images,
+)
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from cnnref import conv, functional
+from cnnref.verify import Call, conv_call, derivative_sweep, torch_sweep
+
+# The oracles --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", FORWARD + BACKWARD)
+def test_it_is_what_pytorch_computes(name):
+    assert disagreement(name) is None
+
+
+@pytest.mark.parametrize("name", FORWARD)
+def test_its_backward_is_the_derivative_of_its_forward(name):
+    """In every entry, as polynomials: for these shapes an identity."""
+    backward = f"{name}_backward"
+    sweep = derivative_sweep(name, calls_of(backward, 60, largest=2)[:50])
+    assert sweep.disagreement(getattr(functional, backward)) is None
+
+
+@pytest.mark.parametrize("name", FORWARD)
+def test_its_arguments_are_those_of_pytorch(name):
+    twin = getattr(torch.nn.functional, name)
+    documented = re.search(rf"{name}(\(.*?\)) -> Tensor", twin.__doc__)[1]
+    assert str(inspect.signature(getattr(functional, name))) == documented
+    backward = inspect.signature(getattr(functional, f"{name}_backward"))
+    assert str(backward) == documented.replace("(", "(grad_output, ", 1)
+
+
+def test_the_facade_names_every_operation():
+    assert {*FORWARD, *BACKWARD} <= {*functional.__all__}
+    for name in FORWARD + BACKWARD:
+        assert getattr(functional, name) is getattr(conv, name)
+
+
+@pytest.mark.parametrize("name", BACKWARD)
+def test_the_gradients_come_by_name(name):
+    for call in few_calls_of(name):
+        gradients = call.of(getattr(functional, name))
+        assert gradients._fields == ("input", "weight", "bias")
+        assert (gradients.bias is None) is ("bias" not in call.arrays)
+        for argument, gradient in named(gradients).items():
+            assert gradient.shape == call.arrays[argument].shape
+
+
+# Laws ---------------------------------------------------------------------------------
+
+
+@st.composite
+def drawn(draw, kinds=("", "_transpose"), backward=False):
+    """Draw the name of a convolution, in 1, 2 or 3 axes, and a call of it."""
+    axes, kind = draw(st.integers(1, 3)), draw(st.sampled_from(kinds))
+    call = conv_call(
+        lambda low, high: draw(st.integers(low, high)), axes, bool(kind), backward
+    )
+    return f"conv{kind}{axes}d", call
+
+
+@given(drawn(backward=True))
+def test_the_gradients_are_the_adjoints(case):
+    """⟨g, y⟩ = ⟨∂x, x⟩ + ⟨∂b, b⟩ = ⟨∂w, w⟩ + ⟨∂b, b⟩, exactly on integers."""
+    name, call = case
+    gradients = named(call.of(getattr(functional, f"{name}_backward")))
+    arrays = dict(call.arrays)
+    g = arrays.pop("grad_output")
+    y = Call(arrays, call.settings).of(getattr(functional, name))
+    paired = {k: (gradients[k] * array).sum() for k, array in arrays.items()}
+    for argument in ("input", "weight"):
+        assert (g * y).sum() == paired[argument] + paired.get("bias", 0)
+
+
+@given(drawn(kinds=("_transpose",)))
+def test_transposed_is_the_input_gradient_of_the_convolution(case):
+    name, call = case
+    settings = dict(call.settings)
+    added = np.broadcast_to(settings.pop("output_padding"), axes_of(name))
+    # From the stride on, the convolution makes one more window.
+    assume((added < settings["stride"]).all())
+    arrays = {k: call.arrays[k] for k in ("input", "weight")}
+    y = Call(arrays, call.settings).of(getattr(functional, name))
+    backward = getattr(functional, name.replace("_transpose", "") + "_backward")
+    image = np.zeros_like(y)
+    gradient = backward(arrays["input"], image, arrays["weight"], **settings).input
+    np.testing.assert_array_equal(y, gradient, strict=True)
+
+
+# Batches ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", FORWARD + BACKWARD)
+def test_one_image_is_a_batch_of_one(name):
+    function = getattr(functional, name)
+    images = [call for call in few_calls_of(name) if not is_batch(call)]
+    assert images
+    for call in images:
+        batch = named(with_images(call, lambda image: image[None]).of(function))
+        for argument, array in named(call.of(function)).items():
+            expected = batch[argument]
+            if argument in ("output", "input"):
+                (expected,) = expected
+            np.testing.assert_array_equal(array, expected, strict=True)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("name", FORWARD + BACKWARD)
+def test_a_batch_may_be_empty(name, dtype):
+    """No images: no outputs, no input gradients, and zeros for the rest."""
+    calls = [
+        with_arrays(
+            with_images(call, lambda batch: batch[:0]), lambda a: a.astype(dtype)
+        )
+        for call in few_calls_of(name)
+        if is_batch(call)
+    ]
+    assert calls
+    assert torch_sweep(name, calls).disagreement(getattr(functional, name)) is None
+
+
+def large_call(name, images):
+    """Make a call whose batch is larger than one block."""
+    rng = np.random.default_rng(0)
+    axes = axes_of(name)
+    size, kernel = (400, 20, 9)[axes - 1], 3
+    shapes = {"input": (images, 4, *(size,) * axes), "bias": (4,)}
+    shapes["weight"] = (4, 2, *(kernel,) * axes)
+    settings = {"stride": 2, "padding": 1, "groups": 2}
+    arrays = {
+        k: rng.integers(-4, 5, shape).astype(float) for k, shape in shapes.items()
+    }
+    call = Call(arrays, settings)
+    if name.endswith("_backward"):
+        y = call.of(getattr(functional, name.removesuffix("_backward")))
+        call = call.replace(grad_output=rng.integers(-4, 5, y.shape).astype(float))
+    return call
+
+
+def blocks_of(monkeypatch):
+    """Record how many blocks each contraction cuts its batch into."""
+    cut, counts = conv._blocks, []
+
+    def counted(*arguments):
+        blocks = list(cut(*arguments))
+        counts.append(len(blocks))
+        return blocks
+
+    monkeypatch.setattr(conv, "_blocks", counted)
+    return counts
+
+
+@pytest.mark.parametrize("name", FORWARD + BACKWARD)
+def test_a_batch_of_many_blocks_is_its_images_one_by_one(name, monkeypatch):
+    counts = blocks_of(monkeypatch)
+    function, call = getattr(functional, name), large_call(name, images=65)
+    whole = named(call.of(function))
+    assert min(counts) > 1
+    single = [
+        named(with_images(call, lambda batch, n=n: batch[n : n + 1]).of(function))
+        for n in range(65)
+    ]
+    for argument, array in whole.items():
+        parts = [result[argument] for result in single]
+        join = np.concatenate if argument in ("output", "input") else sum
+        np.testing.assert_array_equal(array, join(parts), strict=True)
+
+
+@pytest.mark.parametrize("shape", [(512, 8, 30, 30), (16, 16, 62, 62)])
+def test_conv2d_never_holds_the_columns_of_a_whole_batch(shape):
+    images, channels, height, width = shape
+    x, weight = np.ones(shape, "f4"), np.ones((8, channels, 3, 3), "f4")
+    tracemalloc.start()
+    try:
+        y = functional.conv2d(x, weight, padding=1)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    columns = 9 * channels * (height + 2) * (width + 2) * x.itemsize
+    block = 2**17 * x.itemsize
+    allowed = y.nbytes + columns + block + 2**16
+    assert peak <= allowed
+    assert allowed < y.nbytes + images * columns / 2
