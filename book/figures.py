@@ -191,7 +191,7 @@ def support(x, w, first, last):
     return Drawing(figure)
 
 
-# Output size ------------------------------------------------------------------------------
+# Output size --------------------------------------------------------------------------
 
 
 def windows_on_a_ruler(size, kernel_size, stride=1, padding=0, dilation=1, fail=True):
@@ -204,8 +204,8 @@ def windows_on_a_ruler(size, kernel_size, stride=1, padding=0, dilation=1, fail=
     ).T
     unread = set(range(padded)) - set(taps.ravel().tolist())
     width = max(padded, fit * stride + covered if fail else 0)
-    figure, axes = canvas(width + 4.4, fit + fail + 2.3)
-    left = 1.4
+    figure, axes = canvas(width + 3.2, fit + fail + 2.3, unit=0.4)
+    left = 1.5
     for place in range(padded):
         inside = before <= place < before + size
         ink = RED if place in unread else INK if inside else GREY
@@ -214,12 +214,12 @@ def windows_on_a_ruler(size, kernel_size, stride=1, padding=0, dilation=1, fail=
         axes.add_patch(cell)
         write(axes, left + place + 0.5, 1.1, number(place - before), ink, fontsize=10)
     write(axes, left - 0.3, 1.1, "$h$", ha="right")
-    write(axes, left + width + 0.3, 1.1, "room left", ha="left", fontsize=10)
+    write(axes, left + width + 1, 1.1, "room", fontsize=10)
     for p in range(fit + fail):
         height, start, fits = p + 2.35, left + p * stride, p < fit
         colour, line = (BLUE, "-") if fits else (RED, "--")
         ends = [start + 0.12, start + covered - 0.12]
-        axes.plot(ends, [height, height], color=colour, lw=1.4, ls=line)
+        axes.plot(ends, [height] * 2, color=colour, lw=1.4, ls=line, zorder=0)
         for tap in range(kernel_size):
             centre = start + dilation * tap + 0.5
             face = TINT_BLUE if fits else TINT_RED
@@ -228,7 +228,7 @@ def windows_on_a_ruler(size, kernel_size, stride=1, padding=0, dilation=1, fail=
             box.set(ec=colour, lw=1.1, ls=line)
         write(axes, left - 0.3, height, f"$p={p}$", colour, ha="right", fontsize=10)
         rest = number(padded - covered - p * stride)
-        write(axes, left + width + 1.1, height, rest, colour, fontsize=10)
+        write(axes, left + width + 1, height, rest, colour, fontsize=10)
     return Drawing(figure)
 
 
@@ -242,57 +242,51 @@ def example_of_s1(region, kernel):
         r"$x\star w$": (kernel, "kernel as it stands", BLUE, TINT_BLUE),
         r"$x*w$": (np.flip(kernel), "kernel turned by 180°", RED, TINT_RED),
     }
-    figure, axes = canvas(12.2, 9.6)
+    figure, axes = canvas(11.4, 9.6)
     for row, (name, (weight, label, colour, tint)) in enumerate(forms.items()):
         top = 4.8 * row + 0.8
         products = region * weight
         total = F.conv2d(region[None], weight[None, None])[0, 0, 0]
         grid(axes, region, 0.1, top, label="region $x$")
-        write(axes, 3.85, top + 1.5, "×", GREY, fontsize=15)
-        grid(axes, weight, 4.6, top, fill=np.full(weight.shape, tint), label=label)
-        write(axes, 8.35, top + 1.5, "→", GREY, fontsize=15)
-        grid(axes, products, 9.1, top, label="products")
+        write(axes, 3.65, top + 1.5, "×", GREY, fontsize=15)
+        grid(axes, weight, 4.2, top, fill=np.full(weight.shape, tint), label=label)
+        write(axes, 7.75, top + 1.5, "→", GREY, fontsize=15)
+        grid(axes, products, 8.3, top, label="products")
         first, *others = products[products != 0]
         terms = "".join(f" {'−' if t < 0 else '+'} {number(abs(t))}" for t in others)
         line = f"{name} = {number(first)}{terms} = {number(total)}"
-        write(axes, 6.1, top + 3.5, line, colour)
+        write(axes, 5.7, top + 3.5, line, colour)
     return Drawing(figure)
 
 
 def two_ways_of_adding(x, w, star_at, convolve_at):
     """Table of the products x[h]·w[i]: one diagonal is added by ⋆, the other by ∗."""
     x, w = np.array(x, float), np.array(w, float)
-    full = len(w) - 1
-    star = F.conv1d(x[None], w[None, None], padding=full)[0, star_at + full]
-    turned = np.flip(w)[None, None]
-    true = F.conv1d(x[None], turned, padding=full)[0, convolve_at]
+    far = len(w) - 1
+    star, true = (
+        F.conv1d(x[None], kernel[None, None], padding=far)[0]
+        for kernel in (w, np.flip(w))
+    )
     table = np.outer(x, w)
-    figure, axes = canvas(len(w) + 11.8, len(x) + 2.2)
-    fill, edge = np.full((2, *table.shape), None, object)
-    for h, i in np.ndindex(*table.shape):
-        if h - i == star_at:
-            fill[h, i], edge[h, i] = TINT_BLUE, BLUE
-        elif h + i == convolve_at:
-            fill[h, i], edge[h, i] = TINT_RED, RED
-    left, top = 2.6, 1.9
+    h, i = np.indices(table.shape)
+    down, up = h - i == star_at, h + i == convolve_at
+    figure, axes = canvas(8.4, len(x) + 4.2)
+    left, top = 3.8, 1.9
+    fill = np.where(down, TINT_BLUE, np.where(up, TINT_RED, "none"))
     grid(axes, table, left, top, fill=fill)
-    for i, value in enumerate(w):
-        write(axes, left + i + 0.5, top - 1.2, f"$w[{i}]$", fontsize=10)
-        write(axes, left + i + 0.5, top - 0.45, number(value))
-    for h, value in enumerate(x):
-        write(axes, left - 1.7, top + h + 0.5, f"$x[{h}]$", fontsize=10)
-        write(axes, left - 0.55, top + h + 0.5, number(value))
-    options = {"ha": "left"}
-    beside = left + len(w) + 0.6
-    for symbol, at, total, cells, rule, height, colour in (
-        ("*", convolve_at, true, RED, "h + i", 0.7, RED),
-        (r"\star", star_at, star, BLUE, "h - i", len(x) - 1.3, BLUE),
+    for offset, value in enumerate(w):
+        write(axes, left + offset + 0.5, top - 1.2, f"$w[{offset}]$", fontsize=10)
+        write(axes, left + offset + 0.5, top - 0.45, number(value))
+    for position, value in enumerate(x):
+        write(axes, left - 1.7, top + position + 0.5, f"$x[{position}]$", fontsize=10)
+        write(axes, left - 0.55, top + position + 0.5, number(value))
+    for height, name, rule, at, cells, total, colour in (
+        (0.7, r"x \star w", "h - i", star_at, down, star[star_at + far], BLUE),
+        (1.6, "x * w", "h + i", convolve_at, up, true[convolve_at], RED),
     ):
-        terms = [number(v) for v in table.T[edge.T == cells]]
-        line = f"$(x {symbol} w)[{at}]$ = {' + '.join(terms)} = {number(total)}"
-        write(axes, beside, top + height, line, colour, **options)
-        note = f"${rule} = {at}$"
-        write(axes, beside, top + height + 0.7, note, colour, fontsize=10, **options)
+        terms = " + ".join(map(number, table.T[cells.T]))
+        line = f"${rule} = {at}$:   $({name})[{at}]$ = {terms} = {number(total)}"
+        write(axes, 4.2, top + len(x) + height, line, colour)
     return Drawing(figure)
 
 
@@ -311,7 +305,7 @@ class Pictures(Drawing):
         parts = [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {box[0]} {box[1]}" '
             f'width="{self.UNIT * box[0]}" height="{self.UNIT * box[1]}" '
-            f'font-family="DejaVu Sans, sans-serif" font-size="7">'
+            f'font-family="DejaVu Sans, sans-serif" font-size="8">'
         ]
         for place, (word, picture) in enumerate(pictures.items()):
             left = place % 2 * (width + self.GAP)
@@ -319,8 +313,8 @@ class Pictures(Drawing):
             parts.append(
                 f'<image x="{left}" y="{top}" width="{width}" height="{height}" '
                 f'style="image-rendering:pixelated" href="{_bitmap(picture)}"/>'
-                f'<rect x="{left}" y="{top}" width="{4.2 * len(word) + 5}" height="11" '
-                f'fill="{PAPER}"/><text x="{left + 3}" y="{top + 8}" fill="{INK}">'
+                f'<rect x="{left}" y="{top}" width="{4.7 * len(word) + 6:.1f}" height="12" '
+                f'fill="{PAPER}"/><text x="{left + 3}" y="{top + 9}" fill="{INK}">'
                 f"{word}</text>"
             )
         self.svg = "\n".join([*parts, "</svg>"])

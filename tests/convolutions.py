@@ -23,7 +23,7 @@ def axes_of(name):
 
 @cache
 def calls_of(name, cases=CASES, largest=4):
-    """Return valid calls of an operation, smallest first, all witnesses among them."""
+    """Return valid calls of an operation, simplest first, with every witness."""
     transposed, backward = "transpose" in name, name.endswith("_backward")
     return conv_calls(axes_of(name), cases, transposed, backward, largest=largest)
 
