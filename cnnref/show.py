@@ -52,8 +52,9 @@ def _source(function, docstring):
     if docstring:
         return code
     node = ast.parse(code).body[0]
-    first = node.body[0]
-    if ast.get_docstring(node) is None:
+    named = isinstance(node, ast.FunctionDef | ast.ClassDef)
+    if not named or ast.get_docstring(node) is None:
         return code
+    first = node.body[0]
     lines = code.splitlines()
     return "\n".join(lines[: first.lineno - 1] + lines[first.end_lineno :])

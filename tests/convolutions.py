@@ -39,6 +39,23 @@ def disagreement(name):
     return sweep.disagreement(getattr(functional, name))
 
 
+def noticed(sweep, mutant):
+    """Return the wrong value by which a sweep notices a mistake.
+
+    Calls on which the mistake raises are left out: there it would notice itself.
+    """
+    silent = tuple(call for call in sweep.calls if runs(mutant, call))
+    return sweep._replace(calls=silent).disagreement(mutant)
+
+
+def runs(function, call):
+    try:
+        call.of(function)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
 def with_arrays(call, change):
     """Return the call with every array changed."""
     return call.replace(**{k: change(array) for k, array in call.arrays.items()})

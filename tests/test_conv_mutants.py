@@ -8,7 +8,14 @@ import inspect
 
 import numpy as np
 import pytest
-from convolutions import axes_of, calls_of, disagreement, few_calls_of, with_arrays
+from convolutions import (
+    axes_of,
+    calls_of,
+    disagreement,
+    few_calls_of,
+    noticed,
+    with_arrays,
+)
 
 from cnnref import conv, functional
 from cnnref.conv import correlate, correlate_input, correlate_weight
@@ -214,7 +221,7 @@ MUTANTS = {
 )
 def test_a_mistake_is_noticed(name, mutant_of):
     assert disagreement(name) is None
-    assert torch_sweep(name, calls_of(name)).disagreement(mutant_of(name))
+    assert noticed(torch_sweep(name, calls_of(name)), mutant_of(name))
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,19 @@ def test_stride_and_dilation_take_numbers():
     assert_array_equal(got, [200, 503, 806])
 
 
+def test_two_limits_together_end_a_sum():
+    """No factor bounds u, v or z by itself, or by the others' bounds."""
+    u, v, z = indices("u v z")
+    sheared = ZSum(x[u + v] * w[u + 2 * v], u, v)
+    assert evaluate(sheared, {x: ENTRIES, w: ENTRIES}) == ENTRIES.sum() ** 2
+    total = ZSum(x[u + v + z] * w[u - v + z] * y[u + v - z], u, v, z)
+    ones = np.ones(3, int)
+    threes = {x: ones, w: ones, y: ones}
+    assert evaluate(total, threes) == brute(total, threes, range(-3, 4)) == 2**3 + 1
+    with pytest.raises(ValueError, match="no array ends the sum over u"):
+        evaluate(ZSum(x[u + v] * w[2 * u + 2 * v], u, v), {x: ones, w: ones})
+
+
 def test_a_bracket_that_divides_ends_a_sum():
     got = evaluate(ZSum(Bracket(2 * p, h), p), {h: range(-4, 5)})
     assert_array_equal(got, [1, 0, 1, 0, 1, 0, 1, 0, 1])

@@ -210,7 +210,7 @@ def tidy(expression):
 
 def canonical(expression):
     """Return the form that depends on no bound name: equal sums become identical."""
-    return Add(*(_normalised(*term) for term in _terms(sympify(expression))))
+    return Add(*(_normalised(*term) for term in _terms(tidy(expression))))
 
 
 def equal(left, right):

@@ -6,6 +6,7 @@ range is found from the supports.  The arrays may hold floats, fractions or symb
 
 import math
 from fractions import Fraction
+from itertools import product
 
 import numpy as np
 from sympy import Add, Dummy, Mul, Pow, Symbol, expand, lambdify, sympify
@@ -61,7 +62,7 @@ def evaluate(expression, values):
 def _wide(array):
     """Widen small integers, such as the bytes of an image, whose products overflow."""
     array = np.asarray(array)
-    return array.astype(np.int64) if array.dtype.kind in "bui" else array
+    return array.astype(np.int64) if array.dtype.kind in "iub" else array
 
 
 def _value(node, arrays, points, count):
@@ -133,17 +134,38 @@ def _sum(node, arrays, points, count):
 
 
 def _supports(node, arrays, points):
-    """Bound each index: every affine limit bounds one index by all its others."""
+    """Bound each index by the limits that the arrays and brackets set."""
     known = {k: (int(v.min()), int(v.max())) for k, v in points.items() if v.size}
     known = dict.fromkeys(points, (0, 0)) | known
     known |= dict.fromkeys(node.bound, (-math.inf, math.inf))
     limits = [_slopes(limit) for limit in _limits(node.body, arrays)]
-    # Each round passes the bounds on to one index more.
-    for slopes, constant in [limit for limit in limits if limit] * len(node.bound):
-        for index in slopes.keys() & set(node.bound):
-            others = {k: slope for k, slope in slopes.items() if k != index}
+    limits = [limit for limit in limits if limit]
+    _tighten(known, limits, node.bound)
+    if not all(_finite(known[index]) for index in node.bound):
+        # As after a shear: only two limits together bound an index.
+        system = limits
+        for index in node.bound[:-1]:
+            system = list(_eliminate(index, system))
+            limits = limits + system
+        _tighten(known, limits, node.bound)
+    for index in node.bound:
+        if not _finite(known[index]):
+            raise ValueError(f"evaluate: no array ends the sum over {index} in {node}")
+    return [known[index] for index in node.bound]
+
+
+def _finite(ends):
+    return all(map(math.isfinite, ends))
+
+
+def _tighten(known, limits, bound):
+    """Bound each index of each limit by what is known of the others."""
+    for slopes, constant in limits * len(bound):  # A round for each index to wait for.
+        for index in filter(slopes.get, bound):
             most = constant + sum(
-                max(slope * end for end in known[k]) for k, slope in others.items()
+                max(slope * end for end in known[other])
+                for other, slope in slopes.items()
+                if other != index
             )
             low, high = known[index]
             if slopes[index] > 0:
@@ -151,10 +173,16 @@ def _supports(node, arrays, points):
             else:
                 high = min(high, _whole(math.floor, -most / slopes[index]))
             known[index] = low, high
-    for index in node.bound:
-        if not all(map(math.isfinite, known[index])):
-            raise ValueError(f"evaluate: no array ends the sum over {index} in {node}")
-    return [known[index] for index in node.bound]
+
+
+def _eliminate(index, system):
+    """Add limits in pairs so that an index cancels: Fourier and Motzkin's method."""
+    yield from (limit for limit in system if index not in limit[0])
+    for (up, a), (down, b) in product(system, repeat=2):
+        m, n = up.get(index, 0), -down.get(index, 0)
+        if m > 0 and n > 0:
+            total = {k: n * up.get(k, 0) + m * down.get(k, 0) for k in up | down}
+            yield {k: slope for k, slope in total.items() if slope}, n * a + m * b
 
 
 def _limits(body, arrays):

@@ -190,8 +190,11 @@ class ZSum(_Formula):
     def _eval_subs(self, old, new):
         if isinstance(old, Symbol):
             return substitute(self, {old: new})
-        there = old.free_symbols | new.free_symbols
-        inner = rename(self, there & set(self.bound), there | self.body.free_symbols)
+        if old.free_symbols & set(self.bound):
+            return self
+        incoming = new.free_symbols
+        taken = incoming | self.body.free_symbols
+        inner = rename(self, incoming & set(self.bound), taken)
         return ZSum(inner.body._subs(old, new), *inner.bound)
 
     def doit(self, **hints):

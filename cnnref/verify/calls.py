@@ -216,7 +216,7 @@ WITNESSES = {
     "a kernel that a flip changes": lambda call, _: (
         not np.array_equal(
             call.arrays["weight"],
-            np.flip(call.arrays["weight"], range(2, call.arrays["weight"].ndim)),
+            np.flip(call.arrays["weight"], tuple(range(2, call.arrays["weight"].ndim))),
         )
     ),
     "overlapping windows": lambda call, _: any(

@@ -14,6 +14,7 @@ import numpy as np
 from cnnref import functional
 from cnnref.symbolic import gradient, polynomial_arrays
 from cnnref.verify.calls import Call
+from cnnref.verify.verdict import Disagreement
 
 __all__ = [
     "RAISES",
@@ -42,15 +43,20 @@ class Sweep(NamedTuple):
     tolerance: float = 0.0
 
     def disagreement(self, function):
-        """Return what is wrong at the first call that shows it, or None."""
+        """Return what is wrong at the first call that shows it, or None.
+
+        A function that raises on a call that the oracle accepts raises Disagreement:
+        as a mistake it would be a loud one, and rejecting it would show nothing.
+        """
         for call in self.calls:
             expected = self.expected(call)
             try:
                 difference = _difference(call.of(function), expected, self.tolerance)
             except _REJECTIONS as error:
-                reason = str(error).partition("\n")[0]
-                difference = f"it raises {type(error).__name__}: {reason}"
-                difference = "" if expected is RAISES else difference
+                if expected is RAISES:
+                    continue
+                reason = f"{type(error).__name__}: {error}".partition("\n")[0]
+                raise Disagreement(f"{call}: it raises {reason}") from error
             if difference:
                 return f"{call}: {difference}"
         return None
