@@ -13,6 +13,9 @@ export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
+# SymPy breaks long lines at the terminal's width.
+export COLUMNS := 80
+
 .NOTPARALLEL:
 .PHONY: book test lint format unit notebooks html pages refresh bench chromium clean
 
@@ -35,12 +38,14 @@ $(READY): pyproject.toml constraints.txt
 lint: $(READY)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/ruff format --check --line-length 80 book/*.ipynb
 	$(BIN)/codespell
 	$(BIN)/pyright
 
 format: $(READY)
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+	$(BIN)/ruff format --line-length 80 book/*.ipynb
 
 unit: $(READY) chromium
 	$(BIN)/pytest -n2 -m "not pages" --doctest-modules --doctest-glob=README.md \

@@ -1,10 +1,10 @@
 """The figures of the book: one function each, and what they share.
 
-A function computes its numbers with `cnnref`, draws, and returns a `Drawing`.  Lines are
-ink, what is looked at is blue, what is wrong or flows backward is red.
+A function computes its numbers with `cnnref`, draws, and returns a `Drawing`.
+Lines are ink, what is looked at is blue, what is wrong or flows backward is red.
 
-`python book/figures.py` draws the figures of the Markdown pages, which run no code, into
-book/_static; a test compares the files with what is drawn.
+`python book/figures.py` draws the figures of the Markdown pages, which run no code,
+into book/_static; a test compares the files with what is drawn.
 """
 
 import base64
@@ -99,7 +99,7 @@ def number(value):
     return f"{value}".replace("-", "−")
 
 
-# Backpropagation through a convolution --------------------------------------------------
+# Backpropagation through a convolution ------------------------------------------------
 
 
 def readers_of_one_input(w, g, h):
@@ -162,7 +162,7 @@ def positions_read(size, kernel_size, stride, dilation, p, i):
     return Drawing(figure)
 
 
-# The index calculus -----------------------------------------------------------------------
+# The index calculus -------------------------------------------------------------------
 
 
 def support(x, w, first, last):
@@ -313,7 +313,8 @@ class Pictures(Drawing):
             parts.append(
                 f'<image x="{left}" y="{top}" width="{width}" height="{height}" '
                 f'style="image-rendering:pixelated" href="{_bitmap(picture)}"/>'
-                f'<rect x="{left}" y="{top}" width="{4.7 * len(word) + 6:.1f}" height="12" '
+                f'<rect x="{left}" y="{top}" '
+                f'width="{4.7 * len(word) + 6:.1f}" height="12" '
                 f'fill="{PAPER}"/><text x="{left + 3}" y="{top + 9}" fill="{INK}">'
                 f"{word}</text>"
             )
@@ -344,7 +345,7 @@ def _bitmap(picture):
     return f"data:image/bmp;base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
-# The front page ---------------------------------------------------------------------------
+# The front page -----------------------------------------------------------------------
 
 
 def worked_row():

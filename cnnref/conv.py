@@ -147,9 +147,9 @@ def correlate_weight(grad_output, input, kernel_size, settings):
 
 
 def _blocks(images, kernel_size, out):
-    """Cut the batch where the columns of its images would leave the cache."""
+    """Cut the batch where the columns of its images would leave a cache of 1 MiB."""
     columns = images.shape[1] * math.prod(kernel_size) * math.prod(out)
-    step = max(1, 2**17 // columns)
+    step = max(1, 2**20 // (columns * images.itemsize))
     return (slice(n, n + step) for n in range(0, len(images), step))
 
 

@@ -69,5 +69,80 @@ window.pageChecks = (() => {
     );
   };
 
-  return { formulas, pictures, overflow };
+  /* No line starts with the comma after a formula. */
+  const lines = () =>
+    all("span.math")
+      .filter((math) => {
+        const after = math.nextSibling;
+        if (after?.nodeType !== Node.TEXT_NODE || !/^[,.;:!?)]/.test(after.data)) {
+          return false;
+        }
+        const mark = document.createRange();
+        mark.setStart(after, 0);
+        mark.setEnd(after, 1);
+        const { bottom, height } = math.getBoundingClientRect();
+        const { top, bottom: foot } = mark.getBoundingClientRect();
+        return height && (top + foot) / 2 > bottom;
+      })
+      .map((math) => `a line starts with punctuation: ${name(math.parentElement)}`);
+
+  /* Text stands out from what it stands on: WCAG 2's ratio, level AA. */
+  const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+  const rgba = new Map(); // from a colour as CSS writes it
+  const read = (colour) => {
+    if (!rgba.has(colour)) {
+      canvas.clearRect(0, 0, 1, 1);
+      canvas.fillStyle = colour;
+      canvas.fillRect(0, 0, 1, 1);
+      const [r, g, b, a] = canvas.getImageData(0, 0, 1, 1).data;
+      rgba.set(colour, [r, g, b, a / 255]);
+    }
+    return rgba.get(colour);
+  };
+  const over = (top, below) => {
+    const a = top[3];
+    return [0, 1, 2].map((k) => a * top[k] + (1 - a) * below[k]).concat(1);
+  };
+  const ground = (element) => {
+    if (!element) return [255, 255, 255, 1];
+    const colour = read(getComputedStyle(element).backgroundColor);
+    return colour[3] === 1 ? colour : over(colour, ground(element.parentElement));
+  };
+  const luminance = (colour) => {
+    const [r, g, b] = colour
+      .slice(0, 3)
+      .map((c) => c / 255)
+      .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ratio = (one, other) => {
+    const [low, high] = [luminance(one), luminance(other)].sort((a, b) => a - b);
+    return (high + 0.05) / (low + 0.05);
+  };
+  const ownText = (element) =>
+    [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+
+  const contrast = () => {
+    const wrong = new Map(); // one of each pair of colours is enough
+    for (const element of all("*", document.body)) {
+      if (!ownText(element) || element.closest("mjx-container, svg, script, style")) {
+        continue;
+      }
+      if (!element.checkVisibility({ opacityProperty: true, visibilityProperty: true })) {
+        continue;
+      }
+      const { color, fontSize, fontWeight } = getComputedStyle(element);
+      const below = ground(element);
+      const found = ratio(over(read(color), below), below);
+      const size = parseFloat(fontSize);
+      const large = size >= 24 || (size >= 18.66 && fontWeight >= 700);
+      if (found < (large ? 3 : 4.5)) {
+        const pair = `${color} on ${below.slice(0, 3).map(Math.round)}`;
+        wrong.set(pair, `contrast ${found.toFixed(2)}, ${pair}: ${name(element)}`);
+      }
+    }
+    return [...wrong.values()];
+  };
+
+  return { formulas, pictures, overflow, lines, contrast };
 })();

@@ -1,39 +1,51 @@
 """Take pictures of built pages: wide and narrow, light and dark.
 
-    python tests/screenshots.py conv_backward notation --out /tmp/shots
-    python tests/screenshots.py conv_backward --picture .github/chapter.png
+    python tests/screenshots.py conv_backward notation --out /tmp/pictures
+    python tests/screenshots.py conv_backward --form 390-dark
+    python tests/screenshots.py conv_backward --at by-hand --picture .github/chapter.png
 
-The first writes conv_backward-1280-light.png and three more for each page, the
-whole page each. The second writes the one picture that README.md shows.
+A page is cut into pictures as high as a large window, from the top on:
+conv_backward-1280-light-1.png, …-2.png and so on for each of the four forms.
+`--picture` takes the one picture that README.md shows, of the section named.
 """
 
 import argparse
-from itertools import product
 from pathlib import Path
 
+from built import path_of
 from chromium import chromium
 
-HTML = Path(__file__).parent.parent / "_build" / "html"
+FORMS = {
+    f"{width}-{scheme}": (width, scheme)
+    for width in (1280, 390)
+    for scheme in ("light", "dark")
+}
+HEIGHT, HEADER = 2000, 60  # the header covers the top of the window
+READY = "window.MathJax?.startup?.promise.then(() => document.fonts.ready)"
+# A picture of a whole long page comes out shifted: Chromium's textures end at 16384.
+SCROLL = "y => { scrollTo(0, y); return new Promise(requestAnimationFrame) }"
 
 
-def page_url(name, html=HTML):
-    """Turn a chapter's name into the address of its built page."""
-    path = (html / "book" / name).with_suffix(".html")
-    if not path.exists():
-        raise SystemExit(f"screenshots: {path} is not there; run: make book")
-    return path.resolve().as_uri()
-
-
-def take(browser, url, target, width, scheme, full_page=True, height=900, scale=1):
-    """Open one page in one form and store the picture."""
+def opened(browser, name, form, height):
+    """Open a chapter's page in one form."""
+    width, scheme = FORMS[form]
     page = browser.new_page(
-        viewport={"width": width, "height": height},
-        color_scheme=scheme,
-        device_scale_factor=scale,
+        viewport={"width": width, "height": height}, color_scheme=scheme
     )
-    page.goto(url)
-    page.evaluate("window.MathJax?.startup?.promise.then(() => document.fonts.ready)")
-    page.screenshot(path=target, full_page=full_page)
+    page.goto(path_of(f"book/{name}").resolve().as_uri())
+    page.evaluate(READY)
+    return page
+
+
+def slices(browser, name, form, out):
+    """Picture a page from top to bottom; yield the files."""
+    page = opened(browser, name, form, HEIGHT)
+    length = page.evaluate("document.documentElement.scrollHeight")
+    for number, top in enumerate(range(0, length, HEIGHT - HEADER), start=1):
+        page.evaluate(SCROLL, top)
+        target = out / f"{name}-{form}-{number}.png"
+        page.screenshot(path=target)
+        yield target
     page.close()
 
 
@@ -41,23 +53,24 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("pages", nargs="+", metavar="page", help="chapter's file stem")
     parser.add_argument("--out", type=Path, default=Path("_build/screenshots"))
+    parser.add_argument("--form", action="append", choices=FORMS, help="only these")
     parser.add_argument("--picture", type=Path, help="one picture, for README.md")
+    parser.add_argument("--at", metavar="ID", help="the section that it shows")
     options = parser.parse_args()
-    urls = {name: page_url(name) for name in options.pages}
     with chromium() as browser:
         if options.picture:
-            options.picture.parent.mkdir(parents=True, exist_ok=True)
-            url = next(iter(urls.values()))
-            take(browser, url, options.picture, 1280, "light", full_page=False)
+            page = opened(browser, options.pages[0], "1280-light", height=900)
+            page.evaluate(
+                "id => document.getElementById(id)?.scrollIntoView()", options.at
+            )
+            page.screenshot(path=options.picture)
             print(options.picture)
             return
         options.out.mkdir(parents=True, exist_ok=True)
-        for (name, url), width, scheme in product(
-            urls.items(), (1280, 390), ("light", "dark")
-        ):
-            target = options.out / f"{name}-{width}-{scheme}.png"
-            take(browser, url, target, width, scheme)
-            print(target)
+        for name in options.pages:
+            for form in options.form or FORMS:
+                for target in slices(browser, name, form, options.out):
+                    print(target)
 
 
 if __name__ == "__main__":

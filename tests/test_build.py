@@ -7,6 +7,7 @@ from importlib.metadata import distributions, version
 import pytest
 import yaml
 from built import ROOT
+from chromium import executable
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -49,3 +50,10 @@ def test_the_environment_is_the_pinned_one():
 def test_the_versions_agree():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
     assert citation["version"] == PROJECT["version"] == version("cnnref")
+
+
+def test_a_missing_browser_is_named(monkeypatch):
+    monkeypatch.delenv("CHROMIUM", raising=False)
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(FileNotFoundError, match="Chromium is missing: none of"):
+        executable()

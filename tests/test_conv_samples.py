@@ -1,9 +1,5 @@
 """PyTorch's own sample calls, right and wrong, from the database of its test suite."""
 
-import sys
-import unittest
-from types import ModuleType
-
 import pytest
 import torch
 from convolutions import FORWARD, named, rounding_bounds, with_arrays
@@ -14,16 +10,9 @@ from cnnref.verify import Call
 
 @pytest.fixture(scope="module")
 def database():
-    """The samples by operation.
+    """The samples by operation."""
+    from torch.testing._internal.common_methods_invocations import op_db
 
-    The module that holds them imports `expecttest` for a base class of PyTorch's own
-    test cases.  None of them runs here, so the standard library's class serves.
-    """
-    stand_in = ModuleType("expecttest")
-    stand_in.TestCase = unittest.TestCase
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sys.modules, "expecttest", stand_in)
-        from torch.testing._internal.common_methods_invocations import op_db
     return {op.name.removeprefix("nn.functional."): op for op in op_db}
 
 

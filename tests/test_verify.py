@@ -332,7 +332,7 @@ def test_a_function_that_raises_on_a_valid_call_disagrees():
         lambda: agrees("lazy", lazy, sweep),
         lambda: rejects("lazy", lazy, functional.conv1d, sweep),
     ):
-        with pytest.raises(Disagreement, match="it raises ValueError: not today$"):
+        with pytest.raises(Disagreement, match=r"it raises ValueError: not today$"):
             check()
     with pytest.raises(NameError):
         sweep.disagreement(lambda **call: unknown_name)  # noqa: F821

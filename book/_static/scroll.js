@@ -6,7 +6,7 @@
 
   const update = (box) => {
     const hidden = box.scrollWidth - box.clientWidth;
-    if (hidden > 1) {
+    if (hidden > 0) {
       box.dataset.scrolls = box.scrollLeft < hidden - 1 ? "more" : "end";
       box.tabIndex = 0;
     } else if (box.dataset.scrolls) {
@@ -15,21 +15,22 @@
     }
   };
 
-  const sizes = new ResizeObserver((entries) =>
-    entries.forEach(({ target }) => update(target)),
-  );
-
-  const watch = () => {
-    for (const box of document.querySelectorAll(BOXES)) {
+  const watch = (boxes) => {
+    const sizes = new ResizeObserver((changes) =>
+      changes.forEach(({ target }) => update(target)),
+    );
+    for (const box of boxes) {
       sizes.observe(box);
       box.addEventListener("scroll", () => update(box), { passive: true });
-      update(box);
     }
+    // A font that comes late changes what is in a box, not the box.
+    document.fonts.addEventListener("loadingdone", () => boxes.forEach(update));
+    boxes.forEach(update);
   };
 
   // Sphinx puts MathJax after this script; without formulas there is none.
   window.addEventListener("load", async () => {
     await window.MathJax?.startup?.promise;
-    watch();
+    watch(document.querySelectorAll(BOXES));
   });
 })();

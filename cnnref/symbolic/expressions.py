@@ -105,7 +105,19 @@ class Entry(_Formula):
         return f"{self.args[0].name}[{index}]"
 
 
-class Bracket(_Formula):
+class _Iverson(_Formula):
+    """A statement as a number: 1 where it holds, else 0."""
+
+    @classmethod
+    def class_key(cls):
+        # Behind every entry when SymPy orders the factors of a product.
+        return 5, 1, cls.__name__
+
+    def _eval_power(self, expt):
+        return self if expt.is_positive else None
+
+
+class Bracket(_Iverson):
     """Iverson's bracket of an equation: 1 where left = right, else 0."""
 
     def __new__(cls, left, right=0):
@@ -115,14 +127,6 @@ class Bracket(_Formula):
             return Integer(1 if difference.is_zero else 0)
         return Expr.__new__(cls, left, right)
 
-    @classmethod
-    def class_key(cls):
-        # Behind every entry when SymPy orders the factors of a product.
-        return 5, 1, cls.__name__
-
-    def _eval_power(self, exponent):
-        return self if exponent.is_positive else None
-
     def _sympystr(self, printer):
         return f"[{affine_text(self.args[0])} = {affine_text(self.args[1])}]"
 
@@ -131,7 +135,7 @@ class Bracket(_Formula):
         return f"[{left} = {right}]"
 
 
-class Within(_Formula):
+class Within(_Iverson):
     """Iverson's bracket of a range: 1 where 0 ≤ position < size, else 0."""
 
     def __new__(cls, position, size):
@@ -142,9 +146,6 @@ class Within(_Formula):
         if position.is_negative or beyond.is_nonnegative:
             return Integer(0)
         return Expr.__new__(cls, position, size)
-
-    class_key = Bracket.class_key
-    _eval_power = Bracket._eval_power
 
     def _sympystr(self, printer):
         return f"[0 <= {affine_text(self.args[0])} < {affine_text(self.args[1])}]"

@@ -6,7 +6,6 @@ shipped code runs unmodified, and its result is the exact formula on the region 
 the recorded conditions hold.  Samples should be generic: a tie is a region of its own.
 """
 
-from collections.abc import Iterator
 from itertools import count, islice
 from math import prod
 
@@ -61,7 +60,7 @@ class Trace:
         return holds
 
 
-def _generic() -> Iterator[Rational]:
+def _generic():
     """Yield exact, pairwise different samples of both signs, in no order of size."""
     return (Rational((-1) ** (k // 2) * (7 * k % 31 + 1), 5 + k) for k in count(1))
 
@@ -70,7 +69,7 @@ class Traced:
     """An expression and an exact sample of its value."""
 
     __slots__ = ("expr", "sample", "trace")
-    __hash__ = None
+    __hash__ = None  # pyright: ignore[reportAssignmentType]
 
     def __init__(self, expr, sample, trace):
         self.expr, self.sample, self.trace = expr, sample, trace
