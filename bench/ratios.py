@@ -14,8 +14,8 @@ the smaller one counts.  ``--gate`` exits 1 and names each dense layer that is o
 its bounds in all of three attempts.  A layer is
 
     dense     one group, and a weight matrix (C_out, K) with no side below 32
-    thin      one group, but a shorter side: writing the columns takes about as long
-              as multiplying them; shown, not judged
+    thin      one group, but a shorter side: to write the columns or the output takes
+              about as long as to multiply them, so it is shown and not judged
     grouped   many small products instead of one; shown, not judged
 
 Where the processor has AVX-512, all is measured again with OpenBLAS's kernels for it.

@@ -82,23 +82,18 @@ def windows_backward(grad_windows, size, stride, padding, dilation):
     array([1., 1., 2., 1., 1.])
     """
     axes = len(size)
-    *lead, kernel_size, out = _split(grad_windows.shape, axes)
-    padded = [h + before + max(0, after) for h, (before, after) in zip(size, padding)]
-    total = np.zeros((*lead, *padded), grad_windows.dtype)
-    for offset in np.ndindex(*kernel_size):
-        read = (
-            slice(d * i, d * i + s * (p - 1) + 1, s)
-            for i, p, s, d in zip(offset, out, stride, dilation)
-        )
-        everywhere = (slice(None),) * axes
-        total[(..., *read)] += grad_windows[(..., *offset, *everywhere)]
-    inside = (slice(before, before + h) for h, (before, _) in zip(size, padding))
-    return total[(..., *inside)]
-
-
-def _split(shape, axes):
-    """Split (…, *kernel, *out) into its leading axes, the kernel and the output."""
-    return *shape[: -2 * axes], shape[-2 * axes : -axes], shape[-axes:]
+    total, kernel = grad_windows, grad_windows.ndim - 2 * axes
+    rules = zip(size, stride, padding, dilation)
+    # C is a product over the axes, so they are summed one after the other.
+    for axis, (h, s, (before, after), d) in enumerate(rules, start=-axes):
+        taps, rest = np.moveaxis(total, kernel, 0), (slice(None),) * (-axis - 1)
+        shape, reach = list(taps.shape[1:]), s * (taps.shape[axis] - 1) + 1
+        shape[axis] = h + before + max(0, after)
+        total = np.zeros(shape, total.dtype)
+        for i, tap in enumerate(taps):
+            total[(..., slice(d * i, d * i + reach, s), *rest)] += tap
+        total = total[(..., slice(before, before + h), *rest)]
+    return total
 
 
 def _pad(x, padding):
