@@ -10,7 +10,7 @@ __all__ = ["Equation", "Source"]
 class Source:
     """The shipped code of functions, as a page prints it.
 
-    Without ``docstring=True`` the docstrings are left out: the page has just derived
+    Without ``docstring=True`` the docstrings are left out: the page has derived
     the formula that they state.
 
     >>> print(Source(Source.__init__))

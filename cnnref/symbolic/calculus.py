@@ -229,11 +229,7 @@ def _terms(expression):
     if isinstance(expression, Add):
         return [term for arg in expression.args for term in _terms(arg)]
     if isinstance(expression, ZSum):
-        return [
-            term
-            for coefficient, factors, bound in _terms(expression.body)
-            for term in [_bind(coefficient, factors, bound, expression.bound)]
-        ]
+        return [_bind(*term, expression.bound) for term in _terms(expression.body)]
     if isinstance(expression, Mul):
         parts = [_terms(arg) for arg in expression.args]
         return [_multiply(chosen) for chosen in product(*parts)]
