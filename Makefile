@@ -70,7 +70,8 @@ bench: $(READY)
 
 # The browser tests need Chromium; without it they fail and say so.
 chromium:
-	@for name in "$$CHROMIUM" chromium chromium-browser google-chrome; do \
+	@for name in "$$CHROMIUM" chromium chromium-browser google-chrome \
+	  google-chrome-stable; do \
 	  command -v "$$name" >/dev/null && exit 0; done; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  echo "Installing Chromium for the browser tests."; \

@@ -67,6 +67,9 @@ MIME_TYPES = {
 }
 
 MARKER = re.compile(r"NBVAL_\w+|PYTEST_VALIDATE_IGNORE_OUTPUT")
+FORGED = re.compile(
+    r"verify\.verdict|vnd\.cnnref|except \(?(?:AssertionError|Disagreement)"
+)
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}")
 HERE = re.escape(str(Path(__file__).parents[1]))
@@ -167,6 +170,12 @@ def nothing_steers_nbval(cell: NotebookNode) -> Problems:
     for tag in cell.metadata.get("tags", []):
         if tag not in TAGS:
             yield f"the tag {tag}, not one of {sorted(TAGS)}"
+
+
+def verdicts_are_returned(cell: NotebookNode) -> Problems:
+    """A verdict comes from a check that passed, and a check that fails is seen."""
+    for found in FORGED.findall(cell.source):
+        yield f"a verdict made or a failure caught by hand: {found}"
 
 
 def short(cell: NotebookNode) -> Problems:
@@ -300,6 +309,7 @@ NOTEBOOK_RULES = (
 CODE_RULES = (
     plain_python,
     nothing_steers_nbval,
+    verdicts_are_returned,
     short,
     figure_is_described,
     source_travels,

@@ -596,7 +596,8 @@ class _Check:
             )
         if weight.ndim != axes + 2:
             self.fail(f"weight must have {axes + 2} axes, not {weight.ndim}")
-        if _integer(self.name, "groups", groups) < 1:
+        groups = _integer(self.name, "groups", groups)
+        if groups < 1:
             self.fail(f"groups must be at least 1, not {groups}")
         for label in ("input", "weight"):
             array, meanings = self.arrays[label]
@@ -676,7 +677,7 @@ class _Check:
 
     def _numbers(self, label):
         array = self.arrays[label][0]
-        if not isinstance(array, np.ndarray):
+        if not isinstance(array, np.ndarray) or np.ma.isMaskedArray(array):
             kind = type(array).__name__
             raise TypeError(f"{self.name}: {label} must be a NumPy array, not {kind}")
         if array.dtype.kind not in "iufcO":

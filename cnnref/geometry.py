@@ -4,6 +4,8 @@ Every function takes integers or SymPy symbols known to be integers, so the code
 sizes arrays is the code that the book runs on symbols.
 """
 
+import operator
+
 __all__ = ["out_size", "same_padding", "span", "transposed_size"]
 
 
@@ -15,7 +17,8 @@ def span(kernel_size, dilation=1):
     >>> span(3, dilation=2)
     5
     """
-    _check_integers("span", 1, kernel_size=kernel_size, dilation=dilation)
+    sizes = {"kernel_size": kernel_size, "dilation": dilation}
+    kernel_size, dilation = _integers("span", 1, **sizes)
     return dilation * (kernel_size - 1) + 1
 
 
@@ -59,10 +62,9 @@ def out_size(size, kernel_size, stride=1, padding=0, dilation=1, ceil_mode=False
     if len(sides) != 2:
         raise ValueError(f"out_size: padding needs 1 or 2 integers, got {padding}")
     before, after = sides
-    _check_integers("out_size", 1, kernel_size=kernel_size, stride=stride)
-    _check_integers("out_size", 1, dilation=dilation)
-    _check_integers("out_size", 0, size=size, padding=before)
-    _check_integers("out_size", 0, padding=after)
+    (stride,) = _integers("out_size", 1, stride=stride)
+    size, before = _integers("out_size", 0, size=size, padding=before)
+    (after,) = _integers("out_size", 0, padding=after)
     covered = span(kernel_size, dilation)
     room = size + before + after - covered
     if room < 0:
@@ -104,15 +106,16 @@ def transposed_size(
     6
     """
     name = "transposed_size"
-    _check_integers(name, 1, size=size, kernel_size=kernel_size, stride=stride)
-    _check_integers(name, 1, dilation=dilation)
-    _check_integers(name, 0, padding=padding, output_padding=output_padding)
+    size, stride = _integers(name, 1, size=size, stride=stride)
+    (padding,) = _integers(name, 0, padding=padding)
+    (output_padding,) = _integers(name, 0, output_padding=output_padding)
+    covered = span(kernel_size, dilation)
     if output_padding >= stride and output_padding >= dilation:
         raise ValueError(
             f"{name}: output_padding {output_padding} must be smaller than the stride "
             f"{stride} or the dilation {dilation}"
         )
-    full = (size - 1) * stride + span(kernel_size, dilation) + output_padding
+    full = (size - 1) * stride + covered + output_padding
     if full - 2 * padding < 1:
         raise ValueError(
             f"{name}: the padding removes {2 * padding} of only {full} positions"
@@ -140,14 +143,20 @@ def same_padding(kernel_size, dilation=1):
     return total // 2, total - total // 2
 
 
-def _check_integers(function, least, **values):
+def _integers(function, least, **values):
+    """Return the values as Python integers, which do not wrap, or as symbols."""
+    checked = []
     for name, value in values.items():
-        # SymPy's symbols answer is_integer with True, floats with a method.
-        if isinstance(value, bool) or not (
-            hasattr(value, "__index__") or getattr(value, "is_integer", None) is True
-        ):
-            raise TypeError(f"{function}: {name} must be an integer, got {value!r}")
+        # SymPy's symbols answer is_integer with True, numbers with a method or not.
+        if getattr(value, "is_integer", None) is not True:
+            try:
+                value = operator.index(None if isinstance(value, bool) else value)
+            except TypeError:
+                reason = f"{function}: {name} must be an integer, got {value!r}"
+                raise TypeError(reason) from None
         if value < least:
             raise ValueError(
                 f"{function}: {name} must be at least {least}, got {value}"
             )
+        checked.append(value)
+    return checked

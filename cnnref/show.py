@@ -53,7 +53,7 @@ def _source(function, docstring):
         return code
     node = ast.parse(code).body[0]
     named = isinstance(node, ast.FunctionDef | ast.ClassDef)
-    if not named or ast.get_docstring(node) is None:
+    if not named or ast.get_docstring(node) is None or len(node.body) == 1:
         return code
     first = node.body[0]
     lines = code.splitlines()

@@ -44,6 +44,8 @@ def windows(x, kernel_size, stride, padding, dilation):
            [1, 3],
            [2, 4]])
     """
+    size = x.shape[x.ndim - len(kernel_size) :]
+    _check("windows", size, kernel_size, stride, padding, dilation)
     axes = tuple(range(-len(kernel_size), 0))
     spans = tuple(map(span, kernel_size, dilation))
     view = sliding_window_view(_pad(x, padding), spans, axis=axes)
@@ -82,6 +84,10 @@ def windows_backward(grad_windows, size, stride, padding, dilation):
     array([1., 1., 2., 1., 1.])
     """
     axes = len(size)
+    out = grad_windows.shape[grad_windows.ndim - axes :]
+    kernel_size = grad_windows.shape[grad_windows.ndim - 2 * axes :][:axes]
+    rule = (kernel_size, stride, padding, dilation)
+    _check("windows_backward", size, *rule, out)
     total, kernel = grad_windows, grad_windows.ndim - 2 * axes
     rules = zip(size, stride, padding, dilation)
     # C is a product over the axes, so they are summed one after the other.
@@ -94,6 +100,27 @@ def windows_backward(grad_windows, size, stride, padding, dilation):
             total[(..., slice(d * i, d * i + reach, s), *rest)] += tap
         total = total[(..., slice(before, before + h), *rest)]
     return total
+
+
+def _check(name, size, kernel_size, stride, padding, dilation, out=None):
+    """Raise unless there is one setting per axis and the windows lie inside."""
+    lengths = {len(v) for v in (size, kernel_size, stride, padding, dilation)}
+    if len(lengths) > 1 or (out is not None and len(out) != len(size)):
+        raise ValueError(
+            f"{name}: size {size}, kernel_size {kernel_size}, stride {stride}, "
+            f"padding {padding} and dilation {dilation} differ in length"
+        )
+    windows_ = (1,) * len(size) if out is None else out
+    rules = zip(size, kernel_size, stride, padding, dilation, windows_)
+    for h, k, s, (before, after), d, p in rules:
+        if s < 1 or before < 0:
+            raise ValueError(f"{name}: stride {s} or padding {before} is too small")
+        reach = s * (p - 1) + span(k, d)
+        if reach > h + before + after:
+            raise ValueError(
+                f"{name}: the windows span {reach} but the padded input has only "
+                f"{h + before + after}"
+            )
 
 
 def _pad(x, padding):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sympy
 from formulas import FREE, arrays, brute, formulas, places, renamed
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -560,3 +561,13 @@ def test_the_order_of_hashes_does_not_show():
     }
     assert len(printed) == 1
     assert len(printed.pop().splitlines()) == 10
+
+
+def test_sums_that_sympy_binds_are_refused():
+    x, (h, i) = Array("x"), indices("h i")
+    for binder in (sympy.Sum, sympy.Product):
+        foreign = binder(x[i] ** 2, (i, 0, 3))
+        with pytest.raises(TypeError, match="binds an index; sums are ZSum"):
+            derivative(foreign, x[h])
+        with pytest.raises(TypeError, match="binds an index; sums are ZSum"):
+            tidy(foreign)

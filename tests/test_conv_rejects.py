@@ -326,3 +326,18 @@ def test_numpy_integers_are_integers(name):
     arguments = RIGHT[name] | {"stride": np.int64(2), "groups": np.int32(2)}
     expected = run(name, RIGHT[name] | {"stride": 2})
     np.testing.assert_array_equal(run(name, arguments), expected, strict=True)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8])
+def test_small_integers_as_groups_do_not_wrap(dtype):
+    x = np.ones((1, 256, 3, 3))
+    y = functional.conv2d(x, np.ones((2, 128, 1, 1)), groups=dtype(2))
+    assert (y == 128).all()
+    w = np.ones((4, 100, 1, 1))
+    assert functional.conv_transpose2d(x[:, :4], w, groups=dtype(4)).shape[1] == 400
+
+
+def test_a_mask_is_not_ignored():
+    x = np.ma.masked_equal(np.eye(3)[None], 0)
+    with pytest.raises(TypeError, match="input must be a NumPy array, not MaskedArray"):
+        functional.conv1d(x, np.ones((1, 3, 1)))

@@ -19,7 +19,7 @@ def test_the_stored_figure_is_the_drawn_one(name):
 
 
 def test_the_front_page_counts_the_rows():
-    (count,) = re.findall(r"(\d+) formulas, numbers and claims", index_page())
+    (count,) = re.findall(r"has (\d+) rows", index_page())
     assert int(count) == len(read_ledger(BOOK / "ledger.yml").rows)
 
 

@@ -320,3 +320,19 @@ def any_output_padding(size, kernel_size, stride, padding, output_padding, dilat
 @pytest.mark.parametrize("mutant", [without_output_padding, any_output_padding])
 def test_a_wrong_transposed_size_is_noticed(mutant):
     assert noticed(TRANSPOSED, mutant)
+
+
+@pytest.mark.parametrize("dtype", ["i1", "u1", "u8"])
+def test_numpy_integers_do_not_wrap(dtype):
+    number = np.dtype(dtype).type
+    with pytest.raises(ValueError, match="spans 5 but the padded input has only 3"):
+        out_size(number(3), number(5))
+    assert span(number(100), number(2)) == 199
+    assert out_size(number(100), 3, padding=number(100)) == 298
+    assert transposed_size(number(100), number(3), stride=number(3)) == 300
+
+
+def test_an_array_or_a_float_is_no_size():
+    for size in (np.array(2.5), np.array([5, 6]), np.float64(5)):
+        with pytest.raises(TypeError, match="size must be an integer"):
+            out_size(size, 1)

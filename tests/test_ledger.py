@@ -302,3 +302,26 @@ def test_coverage_counts_what_is_asked_for(tmp_path):
         "control": Count(0, 0),
         "test": Count(0, 1),
     }
+
+
+LEDGER = read_ledger(BOOK / "ledger.yml")
+WRITTEN = sorted(
+    {row.chapter for row in LEDGER.rows if (BOOK / f"{row.chapter}.ipynb").exists()}
+)
+
+
+def claims(chapter):
+    """The rows that a chapter's boxes name, each with the verdict of its box."""
+    notebook = json.loads((BOOK / f"{chapter}.ipynb").read_text(encoding="utf-8"))
+    cells = [c for c in notebook["cells"] if c["cell_type"] == "markdown"]
+    text = "\n".join("".join(cell["source"]) for cell in cells)
+    boxes = re.findall(r":class: verdict-(\w+)\n(.*?)\n:::", text, re.DOTALL)
+    for verdict, body in boxes:
+        for row in re.findall(r"\(#ledger-([\w-]+)\)", body):
+            yield row, verdict
+
+
+@pytest.mark.parametrize("chapter", WRITTEN)
+def test_a_chapters_boxes_name_its_rows_with_their_verdicts(chapter):
+    rows = {r.id.lower(): r.verdict for r in LEDGER.rows if r.chapter == chapter}
+    assert dict(claims(chapter)) == rows

@@ -101,13 +101,7 @@ CANARY = notebook(
     code("Latex(f'$x = {6 + 1}$')"),
     code("display(6 + 1)"),
     code("SVG('<svg width=\"7\"/>')", **FIGURE),
-    code(
-        "class Fact:\n"
-        "    def _repr_mimebundle_(self, **_):\n"
-        "        kind = 'application/vnd.cnnref.verdict+json'\n"
-        "        return {'text/plain': 'fact', kind: {'cases': 6 + 1}}\n\n\n"
-        "Fact()"
-    ),
+    code("from cnnref.verify import tested\n\ntested('six and one', 6 + 1, 7)"),
 )
 
 
@@ -292,6 +286,16 @@ BAD = [
     ("plain_python", code("get_ipython().system('ls')", value()), "get_ipython"),
     ("plain_python", code("6 + 1;", value()), "ends in ';'"),
     ("nothing_steers_nbval", code("x = 1", tags=["nbval-skip"]), "the tag nbval-skip"),
+    (
+        "verdicts_are_returned",
+        code("from cnnref.verify.verdict import passed"),
+        "a verdict made or a failure caught by hand: verify.verdict",
+    ),
+    (
+        "verdicts_are_returned",
+        code("try:\n    check()\nexcept AssertionError:\n    pass"),
+        "a verdict made or a failure caught by hand: except AssertionError",
+    ),
     (
         "nothing_steers_nbval",
         code("x = 1", tags=["raises-exception"]),

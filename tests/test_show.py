@@ -95,3 +95,11 @@ def test_an_equation_is_made_of_what_it_shows():
 def test_a_source_is_a_function_of_python():
     with pytest.raises(TypeError):
         Source(np.add)
+
+
+def only_described():
+    """Nothing else."""
+
+
+def test_a_docstring_that_is_all_there_is_stays():
+    ast.parse(Source(only_described).code)

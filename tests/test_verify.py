@@ -401,6 +401,8 @@ def test_a_rule_judges_a_grid():
     sweep = rule_sweep(
         lambda size, step: len(range(0, size, step)),
         {"size": range(5), "step": range(3)},
+        "test",
+        "the range",
     )
     assert len(sweep.calls) == 15
     assert sweep.expected(sweep.calls[0]) is RAISES
@@ -417,6 +419,14 @@ def test_a_rule_judges_a_grid():
     assert sweep._replace(calls=sweep.calls[1:3]).disagreement(
         lambda size, step: size + 1
     ) == ("size=0, step=1: the result is 1, not 0")
+
+
+def test_a_rule_that_accepts_nothing_judges_nothing():
+    def never(size):
+        raise ValueError("never")
+
+    with pytest.raises(ValueError, match="never accepts none of 3 calls"):
+        rule_sweep(never, {"size": range(3)}, "test", "never")
 
 
 # Sweeps on symbols ----------------------------------------------------------------

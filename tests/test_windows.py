@@ -216,5 +216,22 @@ def test_a_batch_may_be_empty():
 
 
 def test_a_kernel_that_does_not_fit_is_refused():
-    with pytest.raises(ValueError, match="larger than input"):
+    with pytest.raises(ValueError, match="span 5 but the padded input has only 4"):
         windows(np.zeros(4), (3,), (1,), ((0, 0),), (2,))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (((3,), (-1,), ((0, 0),), (1,)), "stride -1 or padding 0 is too small"),
+        (((3,), (1,), ((-1, 0),), (1,)), "stride 1 or padding -1 is too small"),
+        (((3,), (1, 1), ((0, 0),), (1,)), "differ in length"),
+        (((3,), (1,), ((0, 0),), (3,)), "span 7 but the padded input has only 5"),
+    ],
+)
+def test_windows_that_do_not_lie_inside_are_refused(settings, message):
+    with pytest.raises(ValueError, match=f"windows: .*{message}"):
+        windows(np.arange(5), *settings)
+    kernel_size, *rule = settings
+    with pytest.raises(ValueError, match=f"windows_backward: .*{message}"):
+        windows_backward(np.ones((*kernel_size, 1)), (5,), *rule)

@@ -31,6 +31,7 @@ from sympy import (
     sign,
     sympify,
 )
+from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from cnnref.symbolic.expressions import (
     Bracket,
@@ -86,6 +87,8 @@ def _derivative(expression, entry):
         taken = expression.body.free_symbols | entry.free_symbols
         inner = rename(expression, clashing, taken)
         return ZSum(_derivative(inner.body, entry), *inner.bound)
+    if expression.has(ExprWithLimits):
+        raise TypeError(f"derivative: {expression} binds an index; sums are ZSum")
     # The chain rule: every array or sum inside stands for one variable.
     inside = {node: Dummy() for node in _outermost(expression)}
     back = {dummy: node for node, dummy in inside.items()}
@@ -226,6 +229,8 @@ def equal(left, right):
 
 def _terms(expression):
     """Expand an expression into a sum of products under one ZSum each."""
+    if isinstance(expression, ExprWithLimits):
+        raise TypeError(f"{expression} binds an index; sums are ZSum")
     if isinstance(expression, Add):
         return [term for arg in expression.args for term in _terms(arg)]
     if isinstance(expression, ZSum):

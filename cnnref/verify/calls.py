@@ -219,6 +219,12 @@ WITNESSES = {
             np.flip(call.arrays["weight"], tuple(range(2, call.arrays["weight"].ndim))),
         )
     ),
+    "an upstream gradient that a flip changes": lambda call, _: (
+        "grad_output" not in call.arrays
+        or not np.array_equal(
+            call.arrays["grad_output"], call.arrays["grad_output"][..., ::-1]
+        )
+    ),
     "overlapping windows": lambda call, _: any(
         k > s and d == 1
         for k, s, d in zip(

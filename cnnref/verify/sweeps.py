@@ -126,7 +126,7 @@ def derivative_sweep(name, calls):
     return Sweep("code", f"the derivative of {name}", symbolic, expected)
 
 
-def rule_sweep(rule, ranges, check="torch", oracle="PyTorch"):
+def rule_sweep(rule, ranges, check, oracle):
     """Compare a function of settings with ``rule(**settings)``, on a whole grid.
 
     Where the rule raises ValueError or RuntimeError, the function must raise too.
@@ -137,10 +137,18 @@ def rule_sweep(rule, ranges, check="torch", oracle="PyTorch"):
         The oracle, for example the size of what PyTorch returns.
     ranges : dict
         The values of each setting, by its name; the first varies slowest.
+    check, oracle : str
+        What agreement shows, and of whom: "torch" only for a rule that asks PyTorch.
+
+    Raises
+    ------
+    ValueError
+        If the rule accepts none of the calls: agreement would show nothing.
 
     Examples
     --------
-    >>> halves = rule_sweep(lambda size: size // 2, {"size": range(4)})
+    >>> sizes = {"size": range(4)}
+    >>> halves = rule_sweep(lambda size: size // 2, sizes, "test", "a half")
     >>> halves.disagreement(lambda size: size - size // 2)
     'size=1: the result is 1, not 0'
     """
@@ -153,6 +161,8 @@ def rule_sweep(rule, ranges, check="torch", oracle="PyTorch"):
         except (ValueError, RuntimeError):
             return RAISES
 
+    if all(expected(call) is RAISES for call in calls):
+        raise ValueError(f"rule_sweep: {oracle} accepts none of {len(calls)} calls")
     return Sweep(check, oracle, calls, expected)
 
 
