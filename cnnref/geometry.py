@@ -150,7 +150,9 @@ def _integers(function, least, **values):
         # SymPy's symbols answer is_integer with True, numbers with a method or not.
         if getattr(value, "is_integer", None) is not True:
             try:
-                value = operator.index(None if isinstance(value, bool) else value)
+                if isinstance(value, bool):
+                    raise TypeError
+                value = operator.index(value)
             except TypeError:
                 reason = f"{function}: {name} must be an integer, got {value!r}"
                 raise TypeError(reason) from None
