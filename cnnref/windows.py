@@ -115,7 +115,7 @@ def _check(name, size, kernel_size, stride, padding, dilation, out=None):
     for h, k, s, (before, after), d, p in rules:
         if s < 1 or before < 0:
             raise ValueError(f"{name}: stride {s} or padding {before} is too small")
-        reach = s * (p - 1) + span(k, d)
+        reach = s * (p - 1) + d * (k - 1) + 1
         if reach > h + before + after:
             raise ValueError(
                 f"{name}: the windows span {reach} but the padded input has only "
