@@ -305,9 +305,7 @@ def _conv(name, axes, input, weight, bias, stride, padding, dilation, groups):
     settings, _ = check.conv(stride, padding, dilation)
     x = input if check.batched else input[None]
     y = correlate(x, weight, settings)
-    if bias is not None:
-        y += bias.reshape(-1, *(1,) * axes)
-    return y if check.batched else y[0]
+    return _output(check, y, bias)
 
 
 def _conv_backward(
@@ -319,11 +317,7 @@ def _conv_backward(
     x, g = (a if check.batched else a[None] for a in (input, grad_output))
     dx = correlate_input(g, _conj(weight), x.shape[2:], settings)
     dw = correlate_weight(g, _conj(x), weight.shape[2:], settings)
-    return ConvGradients(
-        dx if check.batched else dx[0],
-        dw,
-        None if bias is None else _channel_sums(g),
-    )
+    return _gradients(check, dx, dw, g, bias)
 
 
 # Transposed convolution ---------------------------------------------------------------
@@ -521,9 +515,7 @@ def _conv_transpose(
     settings, out, _ = check.conv_transpose(stride, padding, output_padding, dilation)
     x = input if check.batched else input[None]
     y = correlate_input(x, weight, out, settings)
-    if bias is not None:
-        y += bias.reshape(-1, *(1,) * axes)
-    return y if check.batched else y[0]
+    return _output(check, y, bias)
 
 
 def _conv_transpose_backward(
@@ -551,16 +543,23 @@ def _conv_transpose_backward(
     settings = settings._replace(padding=cut)
     dx = correlate(g, _conj(weight), settings)
     dw = correlate_weight(_conj(x), g, weight.shape[2:], settings)
-    return ConvGradients(
-        dx if check.batched else dx[0],
-        dw,
-        None if bias is None else _channel_sums(g),
-    )
+    return _gradients(check, dx, dw, g, bias)
 
 
-def _channel_sums(g):
-    """Sum over all axes but the channels; NumPy alone would widen small integers."""
-    return g.sum(axis=(0, *range(2, g.ndim))).astype(g.dtype, copy=False)
+def _output(check, y, bias):
+    """Add the bias, and drop the batch that the caller did not give."""
+    if bias is not None:
+        y += bias.reshape(-1, *(1,) * (y.ndim - 2))
+    return y if check.batched else y[0]
+
+
+def _gradients(check, dx, dw, g, bias):
+    """Sum the bias gradient, and drop the batch that the caller did not give."""
+    db = None
+    if bias is not None:
+        # Without the cast NumPy would widen small integers.
+        db = g.sum(axis=(0, *range(2, g.ndim))).astype(g.dtype, copy=False)
+    return ConvGradients(dx if check.batched else dx[0], dw, db)
 
 
 def _conj(array):

@@ -4,12 +4,8 @@ Where SymPy's own answer is wrong, the test asserts that answer beside ours: so 
 why the step is ours, and tells when SymPy has changed.
 """
 
-import os
 import pickle
-import subprocess
-import sys
 from itertools import permutations
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +14,7 @@ from formulas import FREE, arrays, brute, formulas, places, renamed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
+from seeds import printed_under_hash_seeds
 from sympy import (
     Abs,
     IndexedBase,
@@ -56,7 +53,6 @@ from cnnref.symbolic import (
 )
 from cnnref.symbolic.expressions import substitute
 
-ROOT = Path(__file__).parents[1]
 a, b, g, w, x, y = map(Array, "abgwxy")
 c, h, i, j, n, o, p, q, u, v = indices("c h i j n o p q u v")
 prime, k0 = Index("i'"), Index("k0")
@@ -549,16 +545,7 @@ print(reindex(ZSum(x[h, i, j] * w[i, j], i, j), {i: p - q, j: q}))
 
 
 def test_the_order_of_hashes_does_not_show():
-    printed = {
-        subprocess.run(
-            [sys.executable, "-c", SCRIPT],
-            env=os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)},
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout
-        for seed in "012"
-    }
+    printed = printed_under_hash_seeds(SCRIPT)
     assert len(printed) == 1
     assert len(printed.pop().splitlines()) == 10
 

@@ -2,11 +2,7 @@
 
 import copy
 import json
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
+from seeds import printed_under_hash_seeds
 from sympy import ceiling, exp, floor, log, symbols
 
 from cnnref import functional, verify
@@ -49,7 +46,6 @@ from cnnref.verify import (
 from cnnref.verify.calls import WITNESSES, seeded_draw
 from cnnref.verify.verdict import KINDS, MIME, passed
 
-ROOT = Path(__file__).parents[1]
 g, w, x = map(Array, "gwx")
 h, i, j, p, u = indices("h i j p u")
 s, N = sizes("s N")
@@ -541,16 +537,7 @@ print(*conv_calls(3, 80, backward=True), sep="\\n")
 
 
 def test_the_order_of_hashes_does_not_show():
-    printed = {
-        subprocess.run(
-            [sys.executable, "-c", SCRIPT],
-            env=os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)},
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout
-        for seed in "012"
-    }
+    printed = printed_under_hash_seeds(SCRIPT)
     assert len(printed) == 1
     assert len(printed.pop().splitlines()) == 82
 
