@@ -1,28 +1,26 @@
 """Convolution and transposed convolution in 1, 2 and 3 spatial axes, with gradients.
 
-What CNNs call convolution is cross-correlation.  It is linear in the input and in the
-weight, so three contractions of the same sum serve everything in this file:
-
-    correlate           Σ over c, i   the forward pass, from input and weight
-    correlate_input     Σ over o, p   its adjoint in the input
-    correlate_weight    Σ over n, p   its adjoint in the weight
-
-A transposed convolution is `correlate_input`, and its two gradients are the other two.
-Each public function checks its call, then is one or two of these contractions.
+Each public function checks its call, then is one or two of the contractions of
+`cnnref.correlation`.  A convolution is `correlate`, its gradients are `correlate_input`
+and `correlate_weight`; a transposed convolution is `correlate_input`, and its gradients
+are the other two.
 """
 
-import math
-import operator
 from typing import NamedTuple
 
 import numpy as np
 
+from cnnref.arguments import SPATIAL, Arguments
+from cnnref.correlation import (
+    Settings,
+    correlate,
+    correlate_input,
+    correlate_weight,
+)
 from cnnref.geometry import out_size, same_padding, transposed_size
-from cnnref.windows import windows, windows_backward
 
 __all__ = [
     "ConvGradients",
-    "Settings",
     "conv1d",
     "conv1d_backward",
     "conv2d",
@@ -35,9 +33,6 @@ __all__ = [
     "conv_transpose2d_backward",
     "conv_transpose3d",
     "conv_transpose3d_backward",
-    "correlate",
-    "correlate_input",
-    "correlate_weight",
 ]
 
 
@@ -47,110 +42,6 @@ class ConvGradients(NamedTuple):
     input: np.ndarray
     weight: np.ndarray
     bias: np.ndarray | None
-
-
-class Settings(NamedTuple):
-    """How windows lie: one entry per spatial axis, and the number of groups."""
-
-    stride: tuple[int, ...]
-    padding: tuple[tuple[int, int], ...]
-    dilation: tuple[int, ...]
-    groups: int
-
-
-# The three contractions ---------------------------------------------------------------
-
-
-def correlate(input, weight, settings):
-    """Slide the weight over the input and sum the products.
-
-        y[n,o,p] = Σ_{c,i} w[o,c,i] · x[n,c,s·p + d·i − P]
-
-    Parameters
-    ----------
-    input : (N, C_in, *spatial)
-    weight : (C_out, C_in/groups, *kernel)
-    settings : Settings
-
-    Returns
-    -------
-    (N, C_out, *out)
-    """
-    *where, groups = settings
-    kernel = weight.shape[2:]
-    out = windows(input[:0], kernel, *where).shape[-len(kernel) :]
-    rows = weight.reshape(groups, len(weight) // groups, -1)
-    result = np.empty((len(input), *rows.shape[:2], math.prod(out)), input.dtype)
-    for block in _blocks(input, kernel, out):
-        columns = windows(input[block], kernel, *where)
-        columns = columns.reshape(-1, groups, rows.shape[2], math.prod(out))
-        np.matmul(rows, columns, out=result[block])
-    return result.reshape(len(input), len(weight), *out)
-
-
-def correlate_input(grad_output, weight, size, settings):
-    """Send every output's gradient back through the weight to the inputs it read.
-
-        ∂L/∂x[n,c,h] = Σ_{o,p,i} g[n,o,p] · w[o,c,i] · [h = s·p + d·i − P]
-
-    Parameters
-    ----------
-    grad_output : (N, C_out, *out)
-    weight : (C_out, C_in/groups, *kernel)
-    size : tuple of int
-        The spatial shape of the input.
-    settings : Settings
-
-    Returns
-    -------
-    (N, C_in, *size)
-    """
-    *where, groups = settings
-    kernel, out = weight.shape[2:], grad_output.shape[2:]
-    rows = weight.reshape(groups, len(weight) // groups, -1)
-    channels = groups * weight.shape[1]
-    result = np.empty((len(grad_output), channels, *size), grad_output.dtype)
-    for block in _blocks(result, kernel, out):
-        g = grad_output[block].reshape(-1, *rows.shape[:2], math.prod(out))
-        columns = rows.swapaxes(1, 2) @ g
-        columns = columns.reshape(-1, channels, *kernel, *out)
-        result[block] = windows_backward(columns, size, *where)
-    return result
-
-
-def correlate_weight(grad_output, input, kernel_size, settings):
-    """Correlate the input with the gradient: stride and dilation change places.
-
-        ∂L/∂w[o,c,i] = Σ_{n,p} g[n,o,p] · x[n,c,s·p + d·i − P]
-
-    Parameters
-    ----------
-    grad_output : (N, C_out, *out)
-    input : (N, C_in, *spatial)
-    kernel_size : tuple of int
-    settings : Settings
-
-    Returns
-    -------
-    (C_out, C_in/groups, *kernel_size)
-    """
-    *where, groups = settings
-    out = grad_output.shape[2:]
-    c_out, c_in = grad_output.shape[1] // groups, input.shape[1] // groups
-    total = np.zeros((groups, c_out, c_in * math.prod(kernel_size)), input.dtype)
-    for block in _blocks(input, kernel_size, out):
-        columns = windows(input[block], kernel_size, *where)
-        columns = columns.reshape(-1, groups, total.shape[2], math.prod(out))
-        g = grad_output[block].reshape(-1, groups, c_out, math.prod(out))
-        total += (g @ columns.swapaxes(2, 3)).sum(axis=0)
-    return total.reshape(groups * c_out, c_in, *kernel_size)
-
-
-def _blocks(images, kernel_size, out):
-    """Cut the batch where the columns of its images would leave a cache of 1 MiB."""
-    columns = images.shape[1] * math.prod(kernel_size) * math.prod(out)
-    step = max(1, 2**20 // (columns * images.itemsize))
-    return (slice(n, n + step) for n in range(0, len(images), step))
 
 
 # Convolution --------------------------------------------------------------------------
@@ -313,7 +204,7 @@ def _conv_backward(
 ):
     check = _Check(f"{name}_backward", axes, input, weight, bias, groups)
     settings, out = check.conv(stride, padding, dilation)
-    check.gradient(grad_output, len(weight), out)
+    check.upstream(grad_output, len(weight), out)
     x, g = (a if check.batched else a[None] for a in (input, grad_output))
     dx = correlate_input(g, _conj(weight), x.shape[2:], settings)
     dw = correlate_weight(g, _conj(x), weight.shape[2:], settings)
@@ -536,7 +427,7 @@ def _conv_transpose_backward(
     settings, out, added = check.conv_transpose(
         stride, padding, output_padding, dilation
     )
-    check.gradient(grad_output, groups * weight.shape[1], out)
+    check.upstream(grad_output, groups * weight.shape[1], out)
     x, g = (a if check.batched else a[None] for a in (input, grad_output))
     # Positions added at the end were written by no window, so none may read them.
     cut = tuple((p, p - r) for (p, _), r in zip(settings.padding, added))
@@ -569,35 +460,27 @@ def _conj(array):
 
 # What makes a call valid --------------------------------------------------------------
 
-_AXES = {1: ("L",), 2: ("H", "W"), 3: ("D", "H", "W")}
 
-
-class _Check:
-    """The arrays of one call, checked, with the words for what is wrong with them."""
+class _Check(Arguments):
+    """The arguments of a convolution, or of a transposed one."""
 
     def __init__(self, name, axes, input, weight, bias, groups, transposed=False):
-        self.name, self.axes = name, _AXES[axes]
+        super().__init__(name)
+        self.axes = SPATIAL[axes]
         kernel = tuple("K" if axes == 1 else f"K_{a.lower()}" for a in self.axes)
         channels = ("C_in", "C_out/groups") if transposed else ("C_out", "C_in/groups")
-        batched = getattr(input, "ndim", None) != axes + 1
-        self.arrays = {
-            "input": (input, (*("N",) * batched, "C_in", *self.axes)),
-            "weight": (weight, (*channels, *kernel)),
-        }
+        self.batched = getattr(input, "ndim", None) != axes + 1
+        self.array("input", input, (*("N",) * self.batched, "C_in", *self.axes))
+        self.array("weight", weight, (*channels, *kernel))
         if bias is not None:
-            self.arrays["bias"] = (bias, ("C_out",))
-        self.batched = batched
-        for label in self.arrays:
-            self._numbers(label)
+            self.array("bias", bias, ("C_out",))
         if input.ndim not in (axes + 1, axes + 2):
             self.fail(
                 f"input must have {axes + 1} or {axes + 2} axes, not {input.ndim}"
             )
         if weight.ndim != axes + 2:
             self.fail(f"weight must have {axes + 2} axes, not {weight.ndim}")
-        groups = _integer(self.name, "groups", groups)
-        if groups < 1:
-            self.fail(f"groups must be at least 1, not {groups}")
+        groups = self.integer("groups", groups, least=1)
         for label in ("input", "weight"):
             array, meanings = self.arrays[label]
             for size, meaning in zip(array.shape, meanings):
@@ -626,10 +509,12 @@ class _Check:
 
     def conv(self, stride, padding, dilation):
         """Return the settings of a convolution and its output's spatial shape."""
-        stride = self._per_axis("stride", stride, 1)
-        dilation = self._per_axis("dilation", dilation, 1)
+        stride = self.per_axis("stride", stride, self.axes, least=1)
+        dilation = self.per_axis("dilation", dilation, self.axes, least=1)
         if not isinstance(padding, str):
-            padding = tuple((p, p) for p in self._per_axis("padding", padding, 0))
+            padding = tuple(
+                (p, p) for p in self.per_axis("padding", padding, self.axes, least=0)
+            )
         elif padding == "valid":
             padding = ((0, 0),) * len(self.axes)
         elif padding != "same":
@@ -639,85 +524,24 @@ class _Check:
         else:
             padding = tuple(map(same_padding, self.kernel, dilation))
         rule = (self.size, self.kernel, stride, padding, dilation)
-        return Settings(stride, padding, dilation, self.groups), self._sizes(
-            out_size, rule
+        return Settings(stride, padding, dilation, self.groups), self.along(
+            self.axes, out_size, *rule
         )
 
     def conv_transpose(self, stride, padding, output_padding, dilation):
         """Return the settings, the output's spatial shape and the added positions."""
-        stride = self._per_axis("stride", stride, 1)
-        dilation = self._per_axis("dilation", dilation, 1)
-        padding = self._per_axis("padding", padding, 0)
-        added = self._per_axis("output_padding", output_padding, 0)
+        stride = self.per_axis("stride", stride, self.axes, least=1)
+        dilation = self.per_axis("dilation", dilation, self.axes, least=1)
+        padding = self.per_axis("padding", padding, self.axes, least=0)
+        added = self.per_axis("output_padding", output_padding, self.axes, least=0)
         rule = (self.size, self.kernel, stride, padding, added, dilation)
         sides = tuple((p, p) for p in padding)
         settings = Settings(stride, sides, dilation, self.groups)
-        return settings, self._sizes(transposed_size, rule), added
+        return settings, self.along(self.axes, transposed_size, *rule), added
 
-    def gradient(self, grad_output, c_out, out):
+    def upstream(self, grad_output, c_out, out):
         """Check the upstream gradient against the output that it belongs to."""
-        meanings = self.arrays["input"][1]
-        labels = (*meanings[: self.batched], "C_out", *(f"{a}_out" for a in self.axes))
-        self.arrays["grad_output"] = (grad_output, labels)
-        self._numbers("grad_output")
         batch = self.arrays["input"][0].shape[: self.batched]
-        if grad_output.shape != (expected := (*batch, c_out, *out)):
-            self.fail(
-                f"grad_output must have the output's shape {expected}, "
-                f"not {grad_output.shape}"
-            )
-
-    def fail(self, reason):
-        """Raise ValueError with the reason, then every shape beside its meaning."""
-        lines = [f"{self.name}: {reason}"]
-        for label, (array, meanings) in self.arrays.items():
-            lines.append(f"  {label:11} {array.shape}  =  ({', '.join(meanings)})")
-        raise ValueError("\n".join(lines))
-
-    def _numbers(self, label):
-        array = self.arrays[label][0]
-        if not isinstance(array, np.ndarray) or np.ma.isMaskedArray(array):
-            kind = type(array).__name__
-            raise TypeError(f"{self.name}: {label} must be a NumPy array, not {kind}")
-        if array.dtype.kind not in "iufcO":
-            raise TypeError(
-                f"{self.name}: {label} has dtype {array.dtype}, not numbers"
-            )
-        dtype = self.arrays["input"][0].dtype
-        if array.dtype != dtype:
-            raise TypeError(
-                f"{self.name}: input is {dtype} but {label} is {array.dtype}"
-            )
-
-    def _per_axis(self, label, value, least):
-        """Return one integer per spatial axis, from one number or a sequence."""
-        values = tuple(value) if isinstance(value, tuple | list) else (value,)
-        values = tuple(_integer(self.name, label, v) for v in values)
-        if len(values) == 1:
-            values *= len(self.axes)
-        if len(values) != len(self.axes):
-            self.fail(f"{label} needs 1 or {len(self.axes)} integers, got {value}")
-        if min(values) < least:
-            self.fail(f"{label} must be at least {least}, got {value}")
-        return values
-
-    def _sizes(self, rule, arguments):
-        """Apply a rule of geometry along each axis and name the axis it fails on."""
-        sizes = []
-        for axis, *values in zip(self.axes, *arguments):
-            try:
-                sizes.append(rule(*values))
-            except ValueError as error:
-                reason = str(error).partition(": ")[2]
-                self.fail(f"along {axis}, {reason}")
-        return tuple(sizes)
-
-
-def _integer(name, label, value):
-    try:
-        if isinstance(value, bool):
-            raise TypeError
-        return operator.index(value)
-    except TypeError:
-        reason = f"{name}: {label} must be an integer, got {value!r}"
-        raise TypeError(reason) from None
+        labels = ("C_out", *(f"{a}_out" for a in self.axes))
+        labels = (*("N",) * self.batched, *labels)
+        self.gradient(grad_output, (*batch, c_out, *out), labels)

@@ -3,32 +3,8 @@
 Each name stands beside its gradient, ``<name>_backward(grad_output, <arguments>)``.
 """
 
-from cnnref.conv import (
-    conv1d,
-    conv1d_backward,
-    conv2d,
-    conv2d_backward,
-    conv3d,
-    conv3d_backward,
-    conv_transpose1d,
-    conv_transpose1d_backward,
-    conv_transpose2d,
-    conv_transpose2d_backward,
-    conv_transpose3d,
-    conv_transpose3d_backward,
-)
+from cnnref import conv
+from cnnref.conv import *  # noqa: F403
 
-__all__ = [
-    "conv1d",
-    "conv1d_backward",
-    "conv2d",
-    "conv2d_backward",
-    "conv3d",
-    "conv3d_backward",
-    "conv_transpose1d",
-    "conv_transpose1d_backward",
-    "conv_transpose2d",
-    "conv_transpose2d_backward",
-    "conv_transpose3d",
-    "conv_transpose3d_backward",
-]
+__all__: list[str] = []
+__all__ += conv.__all__

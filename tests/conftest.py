@@ -17,6 +17,19 @@ settings.register_profile("ci", derandomize=True, **QUIET)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--cases",
+        type=int,
+        default=300,
+        help="how many generated calls of each operation PyTorch judges",
+    )
+
+
+def pytest_configure(config):
+    os.environ["CNNREF_CASES"] = str(config.getoption("cases"))
+
+
 @pytest.fixture(scope="session")
 def browser():
     """Chromium; where it is missing, every test that needs it fails and says so."""

@@ -1,70 +1,16 @@
 """The six convolutions and their gradients: against PyTorch, SymPy and their laws."""
 
-import inspect
-import re
 import tracemalloc
 
 import numpy as np
 import pytest
-import torch
-from convolutions import (
-    BACKWARD,
-    FORWARD,
-    axes_of,
-    calls_of,
-    disagreement,
-    few_calls_of,
-    is_batch,
-    named,
-    with_arrays,
-    with_images,
-)
+from convolutions import BACKWARD, FORWARD, axes_of, is_batch, with_images
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from operations import few_calls, named, with_arrays
 
-from cnnref import conv, functional
-from cnnref.verify import Call, conv_call, derivative_sweep, torch_sweep
-
-# The oracles --------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", FORWARD + BACKWARD)
-def test_it_is_what_pytorch_computes(name):
-    assert disagreement(name) is None
-
-
-@pytest.mark.parametrize("name", FORWARD)
-def test_its_backward_is_the_derivative_of_its_forward(name):
-    """In every entry, as polynomials: for these shapes an identity."""
-    backward = f"{name}_backward"
-    sweep = derivative_sweep(name, calls_of(backward, 60, largest=2)[:50])
-    assert sweep.disagreement(getattr(functional, backward)) is None
-
-
-@pytest.mark.parametrize("name", FORWARD)
-def test_its_arguments_are_those_of_pytorch(name):
-    twin = getattr(torch.nn.functional, name)
-    documented = re.search(rf"{name}(\(.*?\)) -> Tensor", twin.__doc__)[1]
-    assert str(inspect.signature(getattr(functional, name))) == documented
-    backward = inspect.signature(getattr(functional, f"{name}_backward"))
-    assert str(backward) == documented.replace("(", "(grad_output, ", 1)
-
-
-def test_the_facade_names_every_operation():
-    assert {*FORWARD, *BACKWARD} <= {*functional.__all__}
-    for name in FORWARD + BACKWARD:
-        assert getattr(functional, name) is getattr(conv, name)
-
-
-@pytest.mark.parametrize("name", BACKWARD)
-def test_the_gradients_come_by_name(name):
-    for call in few_calls_of(name):
-        gradients = call.of(getattr(functional, name))
-        assert gradients._fields == ("input", "weight", "bias")
-        assert (gradients.bias is None) is ("bias" not in call.arrays)
-        for argument, gradient in named(gradients).items():
-            assert gradient.shape == call.arrays[argument].shape
-
+from cnnref import correlation, functional
+from cnnref.verify import Call, conv_call, torch_sweep
 
 # Laws ---------------------------------------------------------------------------------
 
@@ -113,7 +59,7 @@ def test_transposed_is_the_input_gradient_of_the_convolution(case):
 @pytest.mark.parametrize("name", FORWARD + BACKWARD)
 def test_one_image_is_a_batch_of_one(name):
     function = getattr(functional, name)
-    images = [call for call in few_calls_of(name) if not is_batch(call)]
+    images = [call for call in few_calls(name) if not is_batch(call)]
     assert images
     for call in images:
         batch = named(with_images(call, lambda image: image[None]).of(function))
@@ -132,7 +78,7 @@ def test_a_batch_may_be_empty(name, dtype):
         with_arrays(
             with_images(call, lambda batch: batch[:0]), lambda a: a.astype(dtype)
         )
-        for call in few_calls_of(name)
+        for call in few_calls(name)
         if is_batch(call)
     ]
     assert calls
@@ -159,14 +105,14 @@ def large_call(name, images):
 
 def blocks_of(monkeypatch):
     """Record how many blocks each contraction cuts its batch into."""
-    cut, counts = conv._blocks, []
+    cut, counts = correlation._blocks, []
 
     def counted(*arguments):
         blocks = list(cut(*arguments))
         counts.append(len(blocks))
         return blocks
 
-    monkeypatch.setattr(conv, "_blocks", counted)
+    monkeypatch.setattr(correlation, "_blocks", counted)
     return counts
 
 

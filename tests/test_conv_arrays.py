@@ -4,14 +4,8 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from convolutions import (
-    BACKWARD,
-    FORWARD,
-    few_calls_of,
-    named,
-    rounding_bounds,
-    with_arrays,
-)
+from convolutions import BACKWARD, FORWARD, rounding_bounds
+from operations import few_calls, named, with_arrays
 
 from cnnref import functional
 from cnnref.verify import torch_sweep
@@ -47,21 +41,19 @@ def disagreement(name, calls, dtype):
 @every_operation
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_floats_are_those_of_pytorch(name, dtype):
-    assert disagreement(name, few_calls_of(name), dtype) is None
+    assert disagreement(name, few_calls(name), dtype) is None
 
 
 @pytest.mark.parametrize("name", FORWARD)
 def test_integers_are_those_of_pytorch(name):
-    assert disagreement(name, few_calls_of(name), "i8") is None
+    assert disagreement(name, few_calls(name), "i8") is None
 
 
 @pytest.mark.parametrize("name", ["conv1d", "conv2d", "conv3d"])
 @pytest.mark.parametrize("dtype", INTEGERS)
 def test_small_integers_are_those_of_pytorch(name, dtype):
     """PyTorch spreads no kernel of small integers, and transposes none."""
-    plain = [
-        c for c in few_calls_of(name) if np.all(np.equal(c.settings["dilation"], 1))
-    ]
+    plain = [c for c in few_calls(name) if np.all(np.equal(c.settings["dilation"], 1))]
     assert disagreement(name, plain, dtype) is None
 
 
@@ -69,7 +61,7 @@ def test_small_integers_are_those_of_pytorch(name, dtype):
 @pytest.mark.parametrize("dtype", [*INTEGERS, "i8", "u2", "u4", "u8", "g", "O"])
 def test_the_result_keeps_the_dtype(name, dtype):
     function, dtype = getattr(functional, name), np.dtype(dtype)
-    for call in few_calls_of(name):
+    for call in few_calls(name):
         call = as_dtype(call, dtype)
         exact = named(with_arrays(call, lambda array: array.astype("f8")).of(function))
         for argument, array in named(call.of(function)).items():
@@ -91,7 +83,7 @@ def test_fractions_stay_exact(name):
         return exact
 
     function = getattr(functional, name)
-    for call in few_calls_of(name):
+    for call in few_calls(name):
         fractions = {k: over(arguments[k], array) for k, array in call.arrays.items()}
         expected = named(call.of(function))
         for argument, array in named(call.replace(**fractions).of(function)).items():
@@ -127,7 +119,7 @@ def errors_and_bounds(name, call, dtype):
 @pytest.mark.parametrize("dtype", ["f2", "f4"])
 def test_rounding_errors_stay_below_their_bound(name, dtype):
     rounded = False
-    for call in few_calls_of(name):
+    for call in few_calls(name):
         call = random_numbers(call, dtype)
         for errors, bounds in errors_and_bounds(name, call, dtype).values():
             assert (errors <= bounds).all()
@@ -139,7 +131,7 @@ def test_rounding_errors_stay_below_their_bound(name, dtype):
 @pytest.mark.parametrize("dtype", ["f2", "f4"])
 def test_pytorch_rounds_within_the_same_bound(name, dtype):
     function = getattr(functional, name)
-    for call in few_calls_of(name):
+    for call in few_calls(name):
         call = random_numbers(call, dtype)
         bounds = rounding_bounds(
             function, with_arrays(call, lambda array: array.astype("f8")), dtype
@@ -154,7 +146,7 @@ def test_pytorch_rounds_within_the_same_bound(name, dtype):
 @every_operation
 def test_float16_exceeds_the_bound_of_float32(name):
     """The bound is no wide net."""
-    call = random_numbers(few_calls_of(name)[-1], "f2")
+    call = random_numbers(few_calls(name)[-1], "f2")
     results = errors_and_bounds(name, call, "f4").values()
     assert any((errors > bounds).any() for errors, bounds in results)
 
@@ -187,7 +179,7 @@ def read_only(array):
 )
 def test_arrays_may_lie_anyhow_in_memory(name, lay):
     function = getattr(functional, name)
-    for call in few_calls_of(name):
+    for call in few_calls(name):
         laid = with_arrays(call, lay)
         got, expected = named(laid.of(function)), named(call.of(function))
         for argument, array in got.items():
@@ -198,7 +190,7 @@ def test_arrays_may_lie_anyhow_in_memory(name, lay):
 @every_operation
 def test_the_callers_arrays_stay_as_they_are(name):
     function = getattr(functional, name)
-    for call in few_calls_of(name):
+    for call in few_calls(name):
         kept = with_arrays(call, np.copy)
         for result in named(call.of(function)).values():
             assert not any(np.shares_memory(result, a) for a in call.arrays.values())

@@ -8,17 +8,11 @@ import inspect
 
 import numpy as np
 import pytest
-from convolutions import (
-    axes_of,
-    calls_of,
-    disagreement,
-    few_calls_of,
-    noticed,
-    with_arrays,
-)
+from convolutions import axes_of
+from operations import calls, disagreement, few_calls, noticed, with_arrays
 
 from cnnref import conv, functional
-from cnnref.conv import correlate, correlate_input, correlate_weight
+from cnnref.correlation import correlate, correlate_input, correlate_weight
 from cnnref.geometry import same_padding
 from cnnref.verify import torch_sweep
 
@@ -221,7 +215,7 @@ MUTANTS = {
 )
 def test_a_mistake_is_noticed(name, mutant_of):
     assert disagreement(name) is None
-    assert noticed(torch_sweep(name, calls_of(name)), mutant_of(name))
+    assert noticed(torch_sweep(name, calls(name)), mutant_of(name))
 
 
 @pytest.mark.parametrize(
@@ -235,7 +229,7 @@ def test_a_mistake_is_noticed(name, mutant_of):
     ],
 )
 def test_the_message_names_the_gradient_that_is_wrong(mistake, part):
-    sweep = torch_sweep("conv2d_backward", calls_of("conv2d_backward"))
+    sweep = torch_sweep("conv2d_backward", calls("conv2d_backward"))
     message = sweep.disagreement(CONV_BACKWARD[mistake]("conv2d_backward"))
     assert f" {part}[" in message
 
@@ -251,7 +245,7 @@ def test_a_missing_conjugate_is_noticed(mutant_of):
     name = "conv2d_backward"
     calls = [
         with_arrays(call, lambda array: array + 1j * np.roll(array, 1))
-        for call in few_calls_of(name)
+        for call in few_calls(name)
     ]
     sweep = torch_sweep(name, calls)
     assert sweep.disagreement(functional.conv2d_backward) is None

@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from convolutions import FORWARD, named, rounding_bounds, with_arrays
+from convolutions import FORWARD, rounding_bounds
+from operations import named, with_arrays
 
 from cnnref import functional
 from cnnref.verify import Call

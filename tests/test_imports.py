@@ -11,10 +11,13 @@ import cnnref
 
 PACKAGE = Path(cnnref.__file__).parent
 TOWER = [
-    *("geometry", "windows"),
-    *("activation", "linear", "conv", "pool", "norm", "dropout", "loss"),
+    *("geometry", "arguments", "windows", "correlation"),
+    *("activation", "softmax", "linear", "shape", "resize", "conv"),
+    *("max_pool", "average_pool", "norm", "dropout", "loss"),
     *("functional", "init", "optim", "layers", "checkpoint", "data", "train"),
 ]
+# What the rooms that read and write files, or show progress, import beside NumPy.
+EXTRA = {"checkpoint": ["safetensors"], "data": ["sklearn"], "train": ["tqdm"]}
 # Beside the tower: the rooms and the packages that each may import.
 BESIDE = {
     "symbolic": ({"symbolic", *TOWER}, {"numpy", "sympy"}),
@@ -53,7 +56,7 @@ def misplaced(name, source):
         rooms, packages = BESIDE[name]
     else:
         above = TOWER[: TOWER.index(name)] if name in TOWER else TOWER
-        rooms, packages = {*above}, {"numpy"}
+        rooms, packages = {*above}, {"numpy", *EXTRA.get(name, ())}
 
     def allowed(module):
         package = module.split(".")[0]

@@ -14,7 +14,7 @@ from seeds import printed_under_hash_seeds
 from sympy import ceiling, exp, floor, log, symbols
 
 from cnnref import functional, verify
-from cnnref.conv import correlate
+from cnnref.correlation import correlate
 from cnnref.symbolic import (
     Array,
     Bracket,
@@ -40,10 +40,11 @@ from cnnref.verify import (
     mutant,
     rejects,
     rule_sweep,
+    seeded_draw,
     settings_of,
     torch_sweep,
 )
-from cnnref.verify.calls import WITNESSES, seeded_draw
+from cnnref.verify.operations.conv import WITNESSES
 from cnnref.verify.verdict import KINDS, MIME, passed
 
 g, w, x = map(Array, "gwx")

@@ -6,14 +6,17 @@ evaluated on the same symbols, SymPy's derivative of the forward function, or a 
 
 import warnings
 from collections.abc import Callable
+from fractions import Fraction
 from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
+import sympy
 
 from cnnref import functional
-from cnnref.symbolic import gradient, polynomial_arrays
+from cnnref.symbolic import Trace, Traced, gradient, polynomial_arrays
 from cnnref.verify.calls import Call
+from cnnref.verify.operations import OPERATIONS
 from cnnref.verify.verdict import Disagreement
 
 __all__ = [
@@ -21,6 +24,7 @@ __all__ = [
     "Sweep",
     "derivative_sweep",
     "formula_sweep",
+    "region_sweep",
     "rule_sweep",
     "torch_sweep",
 ]
@@ -62,25 +66,39 @@ class Sweep(NamedTuple):
         return None
 
 
+# How many roundings a result of a generated call may collect, of the size of its
+# dtype's eps: each is a sum or product of fewer terms than that, none of them large.
+_ROUNDINGS = 256
+
+
 def torch_sweep(name, calls, rejected=False):
     """Compare with ``torch.nn.functional``, or for ``<name>_backward`` with autograd.
 
-    With ``rejected=True`` PyTorch must reject every call, else none of them.
+    Operations that are exact on integers are compared without a tolerance, others
+    within 256 eps of their dtype.  With ``rejected=True`` PyTorch must reject every
+    call, else none of them.
     """
     import torch
 
-    forward = getattr(torch.nn.functional, name.removesuffix("_backward"))
+    calls = tuple(calls)
+    forward = name.removesuffix("_backward")
+    operation = OPERATIONS[forward]
+    twin = operation.twin or getattr(torch.nn.functional, forward)
 
     def run(call):
         tensors = {k: torch.from_numpy(v.copy()) for k, v in call.arrays.items()}
+        settings = {k: _torch_setting(v) for k, v in call.settings.items()}
         g = tensors.pop("grad_output", None)
         if g is None:
-            return forward(**tensors, **call.settings).numpy()
-        for tensor in tensors.values():
+            return _numpy(twin(**tensors, **settings))
+        leaves = {k: tensors[k] for k in operation.gradients if k in tensors}
+        for tensor in leaves.values():
             tensor.requires_grad_()
-        y = forward(**tensors, **call.settings)
-        gradients = torch.autograd.grad(y, list(tensors.values()), g)
-        return dict(zip(tensors, (t.numpy() for t in gradients)))
+        y = twin(**tensors, **settings)
+        y = y[0] if isinstance(y, tuple) else y
+        found = torch.autograd.grad(y, [*leaves.values()], g, materialize_grads=True)
+        found = dict(zip(leaves, map(_numpy, found)))
+        return found if len(operation.gradients) > 1 else found.popitem()[1]
 
     def expected(call):
         try:
@@ -96,7 +114,29 @@ def torch_sweep(name, calls, rejected=False):
             raise AssertionError(f"{name}: PyTorch accepts {call}")
         return result
 
-    return Sweep("torch", "PyTorch", tuple(calls), expected)
+    tolerance = 0.0 if operation.exact or rejected else _tolerance(calls)
+    return Sweep("torch", "PyTorch", calls, expected, tolerance)
+
+
+def _torch_setting(value):
+    """Exchange a NumPy dtype for PyTorch's."""
+    import torch
+
+    if isinstance(value, np.dtype):
+        return torch.from_numpy(np.empty(0, value)).dtype
+    return value
+
+
+def _numpy(result):
+    if isinstance(result, tuple):
+        return tuple(map(_numpy, result))
+    return result.detach().numpy()
+
+
+def _tolerance(calls):
+    """Take the eps of the coarsest float among the calls' arrays."""
+    dtypes = {a.dtype for call in calls for a in call.arrays.values()}
+    return _ROUNDINGS * max(float(np.finfo(d).eps) for d in dtypes if d.kind in "fc")
 
 
 def formula_sweep(calls, formula, oracle="the formula"):
@@ -105,7 +145,7 @@ def formula_sweep(calls, formula, oracle="the formula"):
     The arrays of each call are exchanged for arrays of ring variables of the same
     shape, so agreement of one call is an identity in all its entries.
     """
-    symbolic = tuple(map(_on_symbols, calls))
+    symbolic = tuple(_on_symbols(call, call.arrays) for call in calls)
     return Sweep("code", oracle, symbolic, formula)
 
 
@@ -114,16 +154,71 @@ def derivative_sweep(name, calls):
 
     The loss is Σ g·y with an upstream gradient g of free symbols.
     """
-    forward = getattr(functional, name)
+    forward, gradients = getattr(functional, name), OPERATIONS[name].gradients
 
     def expected(call):
-        arrays = {k: v for k, v in call.arrays.items() if k != "grad_output"}
-        y = Call(arrays, call.settings).of(forward)
-        loss = (call.arrays["grad_output"] * y).sum()
-        return {k: gradient(loss, array) for k, array in arrays.items()}
+        loss = _loss(call, forward)
+        found = {
+            k: gradient(loss, call.arrays[k]) for k in gradients if k in call.arrays
+        }
+        return found if len(gradients) > 1 else found.popitem()[1]
 
-    symbolic = tuple(map(_on_symbols, calls))
+    symbolic = tuple(_on_symbols(call, (*gradients, "grad_output")) for call in calls)
     return Sweep("code", f"the derivative of {name}", symbolic, expected)
+
+
+def region_sweep(name, calls):
+    """Compare ``<name>_backward`` with SymPy's derivative, at 50 digits.
+
+    Where a function compares or takes roots and exponentials, its arrays become
+    `Traced` numbers whose samples are the call's entries: the forward pass is then one
+    expression, on the region where the comparisons come out as they did.  SymPy's
+    derivative of Σ g·y and what the backward pass makes of the same symbols are both
+    evaluated at the samples.
+    """
+    forward, gradients = getattr(functional, name), OPERATIONS[name].gradients
+
+    def expected(call):
+        loss, found = _loss(call, forward), {}
+        at = {
+            entry.expr: entry.sample
+            for k in gradients
+            if k in call.arrays
+            for entry in call.arrays[k].flat
+        }
+        for k in gradients:
+            if k in call.arrays:
+                found[k] = np.empty(call.arrays[k].shape, object)
+                for index, entry in np.ndenumerate(call.arrays[k]):
+                    slope = sympy.diff(getattr(loss, "expr", loss), entry.expr)
+                    found[k][index] = slope.evalf(_DIGITS + 10, subs=at)
+        return found if len(gradients) > 1 else found.popitem()[1]
+
+    traced = tuple(_traced(call, gradients) for call in calls)
+    oracle = f"the derivative of {name} at {_DIGITS} digits"
+    return Sweep("code", oracle, traced, expected, tolerance=10.0**-_DIGITS)
+
+
+_DIGITS = 50
+
+
+def _loss(call, forward):
+    arrays = {k: v for k, v in call.arrays.items() if k != "grad_output"}
+    y = Call(arrays, call.settings).of(forward)
+    return (call.arrays["grad_output"] * (y[0] if isinstance(y, tuple) else y)).sum()
+
+
+def _traced(call, gradients):
+    """Exchange floats for exact numbers, and what has a gradient for Traced symbols."""
+    trace, arrays = Trace(), {}
+    for name, array in call.arrays.items():
+        exact = array
+        if array.dtype.kind == "f":
+            exact = np.vectorize(Fraction, otypes=[object])(array)
+        arrays[name] = exact
+        if name in gradients:
+            arrays[name] = trace.array(name, array.shape, exact)
+    return Call(arrays, call.settings)
 
 
 def rule_sweep(rule, ranges, check, oracle):
@@ -166,9 +261,11 @@ def rule_sweep(rule, ranges, check, oracle):
     return Sweep(check, oracle, calls, expected)
 
 
-def _on_symbols(call):
-    shapes = {name: array.shape for name, array in call.arrays.items()}
-    return Call(dict(zip(shapes, polynomial_arrays(**shapes))), call.settings)
+def _on_symbols(call, names):
+    """Exchange the arrays of these names for arrays of ring variables."""
+    shapes = {k: array.shape for k, array in call.arrays.items() if k in names}
+    exchanged = dict(zip(shapes, polynomial_arrays(**shapes)))
+    return Call(call.arrays | exchanged, call.settings)
 
 
 def _parts(result):
@@ -177,6 +274,8 @@ def _parts(result):
         result = result._asdict()
     if isinstance(result, dict):
         return {f".{k}": v for k, v in result.items() if v is not None}
+    if isinstance(result, tuple):
+        return {f"result {k}": v for k, v in enumerate(result)}
     return {"the result": result}
 
 
@@ -202,9 +301,19 @@ def _difference(got, expected, tolerance):
 
 
 def _unequal(a, b, tolerance):
+    if a.dtype == object and tolerance:
+        a, b = (np.frompyfunc(_digits, 1, 1)(array) for array in (a, b))
+        return np.array(abs(a - b) > tolerance * (1 + abs(b)), bool)
     if tolerance:
         return ~np.isclose(a, b, rtol=tolerance, atol=tolerance, equal_nan=True)
-    return np.array(a != b, bool)
+    nan = (a != a) & (b != b)  # the same in PyTorch's arithmetic and in NumPy's
+    return np.array(a != b, bool) & ~np.array(nan, bool)
+
+
+def _digits(entry):
+    """Evaluate what an entry stands for, to more digits than are compared."""
+    sample = entry.sample if isinstance(entry, Traced) else sympy.sympify(entry)
+    return sample.evalf(_DIGITS + 10)
 
 
 def _short(value):

@@ -1,0 +1,41 @@
+"""A common mistake, and what kills it."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from cnnref.verify.checks import rejects
+from cnnref.verify.sweeps import Sweep
+from cnnref.verify.verdict import Verdict
+
+__all__ = ["Mistake"]
+
+
+class Mistake(NamedTuple):
+    """A wrong variant of a function, and the sweep that tells the two apart.
+
+    Attributes
+    ----------
+    label : str
+        W1 to W35: several variants of one mistake share a label.
+    words : str
+        What is done wrong.
+    right, wrong : callable
+        The shipped function, and the variant.
+    sweep : callable
+        Returns the `Sweep` that judges both: the one that the shipped function passes.
+    """
+
+    label: str
+    words: str
+    right: Callable
+    wrong: Callable
+    sweep: Callable[[], Sweep]
+
+    def killed(self) -> Verdict:
+        """Return the control: the sweep accepts the right form, and rejects this one.
+
+        Its detail names the smallest call that shows the mistake.
+        """
+        return rejects(
+            f"{self.label}: {self.words}", self.wrong, self.right, self.sweep()
+        )

@@ -1,0 +1,49 @@
+"""How to construct the calls of every function of `cnnref`, family by family.
+
+OPERATIONS   the function's name: how to construct its calls and how to judge them
+calls_of     calls of one function, simplest first, with every witness among them
+"""
+
+from cnnref import functional
+from cnnref.verify.calls import Operation, integers, seeded_draw
+from cnnref.verify.operations import conv
+
+__all__ = ["OPERATIONS", "calls_of"]
+
+OPERATIONS: dict[str, Operation] = {
+    **conv.OPERATIONS,
+}
+
+
+def calls_of(name, cases, seed=0, largest=4):
+    """Return that many calls, simplest first, with every witness among them.
+
+    For ``<name>_backward`` each call has a ``grad_output`` of small random integers.
+
+    Raises
+    ------
+    ValueError
+        If some witness of the operation is missing: then the sweep is too small to
+        kill the mistake that it is there for.
+
+    Examples
+    --------
+    >>> calls = calls_of("conv1d_backward", 80)
+    >>> len(calls), "grad_output" in calls[0].arrays
+    (80, True)
+    """
+    forward = name.removesuffix("_backward")
+    operation, draw = OPERATIONS[forward], seeded_draw(seed)
+    calls = [operation.construct(draw, largest=largest) for _ in range(cases)]
+    for witness, shows in operation.witnesses.items():
+        if not any(map(shows, calls)):
+            raise ValueError(f"calls_of: no call of {name} in {cases} has {witness}")
+    if name != forward:
+        calls = [_with_gradient(getattr(functional, forward), c, draw) for c in calls]
+    return tuple(sorted(calls, key=lambda call: call.complexity))
+
+
+def _with_gradient(forward, call, draw):
+    y = call.of(forward)
+    y = y[0] if isinstance(y, tuple) else y
+    return call.replace(grad_output=integers(draw, y.shape))
