@@ -4,7 +4,7 @@ import math
 import operator
 from fractions import Fraction
 from numbers import Real
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -82,14 +82,13 @@ class Arguments:
             self.fail(f"{label} must be at least {least}, got {value}")
         return value
 
-    def number(self, label, value):
+    def number(self, label, value) -> Any:
         """Return a real number in the arrays' kind.
 
         Beside floats it is a float, which widens no float32; beside exact entries a
         float becomes the fraction that it is, and fractions and symbols stay.
         """
-        array = next(iter(self.arrays.values()))[0]
-        exact = array.dtype == object
+        exact = any(array.dtype == object for array, _ in [*self.arrays.values()][:1])
         # SymPy's expressions, and what carries one, are no Reals to Python.
         if isinstance(value, bool) or not (
             isinstance(value, Real) or (exact and hasattr(value, "is_integer"))
@@ -100,6 +99,12 @@ class Arguments:
         if isinstance(value, float) and math.isfinite(value):
             return Fraction(value)
         return value
+
+    def flag(self, label, value):
+        """Return True or False, and nothing that only stands for one of them."""
+        if not isinstance(value, bool | np.bool_):
+            raise TypeError(f"{self.name}: {label} must be a bool, got {value!r}")
+        return bool(value)
 
     def choice(self, label, value, choices):
         """Return a value that is one of the choices."""
@@ -120,14 +125,28 @@ class Arguments:
         if inplace:
             self.fail("inplace=True would overwrite the caller's array; leave it out")
 
-    def per_axis(self, label, value, axes, least=None):
-        """Return one integer per axis, from one number or a sequence."""
-        values = tuple(value) if isinstance(value, tuple | list) else (value,)
+    def has_roots(self, label):
+        """Refuse entries of an array of objects that have no square root."""
+        array, _ = self.arrays[label]
+        for entry in array.flat if array.dtype == object else ():
+            if not hasattr(entry, "sqrt"):
+                kind = type(entry).__name__
+                raise TypeError(f"{self.name}: {label} holds {kind}: no square root")
+
+    def per_axis(self, label, value, axes, least=None, repeat=True):
+        """Return one integer per axis, from one number or a sequence.
+
+        With ``repeat`` a sequence of one stands for all axes, as one number does.
+        """
+        values = tuple(value) if isinstance(value, tuple | list) else value
+        if not isinstance(values, tuple):
+            values = (values,) * len(axes)
         values = tuple(self.integer(label, v) for v in values)
-        if len(values) == 1:
+        if repeat and len(values) == 1:
             values *= len(axes)
         if len(values) != len(axes):
-            self.fail(f"{label} needs 1 or {len(axes)} integers, got {value}")
+            count = "1 or " if repeat else ""
+            self.fail(f"{label} needs {count}{len(axes)} integers, got {value}")
         if least is not None and min(values) < least:
             self.fail(f"{label} must be at least {least}, got {value}")
         return values
@@ -144,4 +163,13 @@ class Arguments:
         return tuple(results)
 
 
-_KINDS = {"iu": "integers", "b": "bool"}
+_KINDS = {
+    "iu": "integers",
+    "b": "bool",
+    "iufO": "real numbers",
+    "fO": "floats",
+    "fcO": "floats or complex numbers",
+    "ufO": "floats or uint8",
+    "bfcO": "floats, complex numbers or bool",
+    "biufcO": "numbers or bool",
+}

@@ -11,13 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 from cnnref.arguments import SPATIAL, Arguments
-from cnnref.correlation import (
-    Settings,
-    correlate,
-    correlate_input,
-    correlate_weight,
-)
+from cnnref.correlation import Settings
 from cnnref.geometry import out_size, same_padding, transposed_size
+from cnnref.tiles import correlate, correlate_input, correlate_weight
 
 __all__ = [
     "ConvGradients",
@@ -195,8 +191,8 @@ def _conv(name, axes, input, weight, bias, stride, padding, dilation, groups):
     check = _Check(name, axes, input, weight, bias, groups)
     settings, _ = check.conv(stride, padding, dilation)
     x = input if check.batched else input[None]
-    y = correlate(x, weight, settings)
-    return _output(check, y, bias)
+    y = correlate(x, weight, settings, bias)
+    return y if check.batched else y[0]
 
 
 def _conv_backward(
@@ -406,7 +402,9 @@ def _conv_transpose(
     settings, out, _ = check.conv_transpose(stride, padding, output_padding, dilation)
     x = input if check.batched else input[None]
     y = correlate_input(x, weight, out, settings)
-    return _output(check, y, bias)
+    if bias is not None:
+        y += bias.reshape(-1, *(1,) * axes)
+    return y if check.batched else y[0]
 
 
 def _conv_transpose_backward(
@@ -435,13 +433,6 @@ def _conv_transpose_backward(
     dx = correlate(g, _conj(weight), settings)
     dw = correlate_weight(_conj(x), g, weight.shape[2:], settings)
     return _gradients(check, dx, dw, g, bias)
-
-
-def _output(check, y, bias):
-    """Add the bias, and drop the batch that the caller did not give."""
-    if bias is not None:
-        y += bias.reshape(-1, *(1,) * (y.ndim - 2))
-    return y if check.batched else y[0]
 
 
 def _gradients(check, dx, dw, g, bias):

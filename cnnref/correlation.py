@@ -6,16 +6,24 @@ contractions of the same sum serve every convolution and every gradient of one:
     correlate           Σ over c, i   the forward pass, from input and weight
     correlate_input     Σ over o, p   its adjoint in the input
     correlate_weight    Σ over n, p   its adjoint in the weight
+
+Each takes the windows of an image as columns and is one matrix product per group.
 """
 
 import math
 from typing import NamedTuple
 
-import numpy as np
-
 from cnnref.windows import windows, windows_backward
 
-__all__ = ["Settings", "correlate", "correlate_input", "correlate_weight"]
+__all__ = [
+    "Settings",
+    "correlate",
+    "correlate_input",
+    "correlate_weight",
+    "flat",
+    "im2col",
+    "in_rows",
+]
 
 
 class Settings(NamedTuple):
@@ -25,6 +33,27 @@ class Settings(NamedTuple):
     padding: tuple[tuple[int, int], ...]
     dilation: tuple[int, ...]
     groups: int
+
+
+def im2col(input, kernel_size, settings):
+    """Return what every window shows, as the columns of a matrix.
+
+        v[n,(c,i),p] = x[n,c,s·p + d·i − P]
+
+    Parameters
+    ----------
+    input : (N, C_in, *spatial)
+    kernel_size : tuple of int
+    settings : Settings
+
+    Returns
+    -------
+    (N, groups, C_in/groups · K, *out) : one matrix per image and group.
+    """
+    *where, groups = settings
+    view = windows(input, kernel_size, *where)
+    kernel, out = view.shape[1 : -len(kernel_size)], view.shape[-len(kernel_size) :]
+    return view.reshape(len(input), groups, math.prod(kernel) // groups, *out)
 
 
 def correlate(input, weight, settings):
@@ -42,16 +71,9 @@ def correlate(input, weight, settings):
     -------
     (N, C_out, *out)
     """
-    *where, groups = settings
-    kernel = weight.shape[2:]
-    out = windows(input[:0], kernel, *where).shape[-len(kernel) :]
-    rows = weight.reshape(groups, len(weight) // groups, -1)
-    result = np.empty((len(input), *rows.shape[:2], math.prod(out)), input.dtype)
-    for block in _blocks(input, kernel, out):
-        columns = windows(input[block], kernel, *where)
-        columns = columns.reshape(-1, groups, rows.shape[2], math.prod(out))
-        np.matmul(rows, columns, out=result[block])
-    return result.reshape(len(input), len(weight), *out)
+    shown = im2col(input, weight.shape[2:], settings)
+    y = in_rows(weight, settings.groups) @ flat(shown)
+    return y.reshape(len(input), len(weight), *shown.shape[3:])
 
 
 def correlate_input(grad_output, weight, size, settings):
@@ -72,16 +94,12 @@ def correlate_input(grad_output, weight, size, settings):
     (N, C_in, *size)
     """
     *where, groups = settings
-    kernel, out = weight.shape[2:], grad_output.shape[2:]
-    rows = weight.reshape(groups, len(weight) // groups, -1)
-    channels = groups * weight.shape[1]
-    result = np.empty((len(grad_output), channels, *size), grad_output.dtype)
-    for block in _blocks(result, kernel, out):
-        g = grad_output[block].reshape(-1, *rows.shape[:2], math.prod(out))
-        columns = rows.swapaxes(1, 2) @ g
-        columns = columns.reshape(-1, channels, *kernel, *out)
-        result[block] = windows_backward(columns, size, *where)
-    return result
+    (batch, _, *out), (_, c_in, *kernel) = grad_output.shape, weight.shape
+    rows = in_rows(weight, groups)
+    g = flat(grad_output.reshape(batch, *rows.shape[:2], *out))
+    shown = rows.swapaxes(1, 2) @ g
+    shown = shown.reshape(batch, groups * c_in, *kernel, *out)
+    return windows_backward(shown, size, *where)
 
 
 def correlate_weight(grad_output, input, kernel_size, settings):
@@ -100,20 +118,19 @@ def correlate_weight(grad_output, input, kernel_size, settings):
     -------
     (C_out, C_in/groups, *kernel_size)
     """
-    *where, groups = settings
-    out = grad_output.shape[2:]
-    c_out, c_in = grad_output.shape[1] // groups, input.shape[1] // groups
-    total = np.zeros((groups, c_out, c_in * math.prod(kernel_size)), input.dtype)
-    for block in _blocks(input, kernel_size, out):
-        columns = windows(input[block], kernel_size, *where)
-        columns = columns.reshape(-1, groups, total.shape[2], math.prod(out))
-        g = grad_output[block].reshape(-1, groups, c_out, math.prod(out))
-        total += (g @ columns.swapaxes(2, 3)).sum(axis=0)
-    return total.reshape(groups * c_out, c_in, *kernel_size)
+    (batch, c_out, *out), groups = grad_output.shape, settings.groups
+    g = flat(grad_output.reshape(batch, groups, c_out // groups, *out))
+    shown = flat(im2col(input, kernel_size, settings))
+    # Without the dtype NumPy would widen small integers.
+    dw = (g @ shown.swapaxes(2, 3)).sum(axis=0, dtype=g.dtype.newbyteorder("="))
+    return dw.reshape(c_out, input.shape[1] // groups, *kernel_size)
 
 
-def _blocks(images, kernel_size, out):
-    """Cut the batch where the columns of its images would leave a cache of 1 MiB."""
-    columns = images.shape[1] * math.prod(kernel_size) * math.prod(out)
-    step = max(1, 2**20 // (columns * images.itemsize))
-    return (slice(n, n + step) for n in range(0, len(images), step))
+def in_rows(weight, groups):
+    """Return the weight as one matrix per group, with a row per output channel."""
+    return weight.reshape(groups, len(weight) // groups, math.prod(weight.shape[1:]))
+
+
+def flat(matrices):
+    """Lay the places of an array (N, groups, rows, *out) along one axis."""
+    return matrices.reshape(*matrices.shape[:3], math.prod(matrices.shape[3:]))

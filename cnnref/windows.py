@@ -6,12 +6,14 @@ position p through kernel offset i.  `windows` contracts C with the input over h
 does is one of these two beside a matrix product.
 """
 
+from operator import mul
+
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
+from numpy.lib.stride_tricks import as_strided
 
 from cnnref.geometry import span
 
-__all__ = ["windows", "windows_backward"]
+__all__ = ["windows", "windows_backward", "zero_pad"]
 
 
 def windows(x, kernel_size, stride, padding, dilation):
@@ -44,16 +46,16 @@ def windows(x, kernel_size, stride, padding, dilation):
            [1, 3],
            [2, 4]])
     """
-    size = x.shape[x.ndim - len(kernel_size) :]
-    _check("windows", size, kernel_size, stride, padding, dilation)
-    axes = tuple(range(-len(kernel_size), 0))
-    spans = tuple(map(span, kernel_size, dilation))
-    view = sliding_window_view(_pad(x, padding), spans, axis=axes)
-    starts = tuple(slice(None, None, s) for s in stride)
-    offsets = tuple(slice(None, None, d) for d in dilation)
-    view = view[(..., *starts, *offsets)]
-    out = tuple(range(view.ndim - 2 * len(axes), view.ndim - len(axes)))
-    return np.moveaxis(view, out, axes)
+    lead = x.ndim - len(kernel_size)
+    _check("windows", x.shape[lead:], kernel_size, stride, padding, dilation)
+    x = zero_pad(x, padding)
+    skips, steps = x.strides[:lead], x.strides[lead:]
+    reach = map(span, kernel_size, dilation)
+    out = ((h - r) // s + 1 for h, r, s in zip(x.shape[lead:], reach, stride))
+    # One step along i moves d positions on, one step along p moves s.
+    shape = (*x.shape[:lead], *kernel_size, *out)
+    strides = (*skips, *map(mul, dilation, steps), *map(mul, stride, steps))
+    return as_strided(x, shape, strides, writeable=False)
 
 
 def windows_backward(grad_windows, size, stride, padding, dilation):
@@ -123,7 +125,7 @@ def _check(name, size, kernel_size, stride, padding, dilation, out=None):
             )
 
 
-def _pad(x, padding):
+def zero_pad(x, padding):
     """Surround the last axes with zeros of the input's own dtype, or cut their end."""
     if not any(before or after for before, after in padding):
         return x

@@ -3,6 +3,8 @@
 import os
 from functools import cache
 
+import numpy as np
+
 from cnnref import functional
 from cnnref.verify import OPERATIONS, calls_of, torch_sweep
 
@@ -56,7 +58,8 @@ def runs(function, call):
 
 def with_arrays(call, change):
     """Return the call with every array changed."""
-    return call.replace(**{k: change(array) for k, array in call.arrays.items()})
+    changed = {k: np.asarray(change(array)) for k, array in call.arrays.items()}
+    return call.replace(**changed)
 
 
 def with_floats(call, change):

@@ -12,8 +12,8 @@ from convolutions import axes_of
 from operations import calls, disagreement, few_calls, noticed, with_arrays
 
 from cnnref import conv, functional
-from cnnref.correlation import correlate, correlate_input, correlate_weight
 from cnnref.geometry import same_padding
+from cnnref.tiles import correlate, correlate_input, correlate_weight
 from cnnref.verify import torch_sweep
 
 
@@ -150,7 +150,9 @@ CONV = {
     "stride and dilation exchanged": change("correlate", settings=exchanged),
     "channels swapped": change("correlate", weight=swap),
     "groups dealt in turn": exchange(
-        correlate=lambda x, w, where: correlate(x, deal(w, where.groups), where)
+        correlate=lambda x, w, where, bias: correlate(
+            x, deal(w, where.groups), where, bias
+        )
     ),
 }
 BIAS = {
@@ -193,7 +195,6 @@ TRANSPOSED_BACKWARD = BIAS | {
         correlate_weight=lambda *call: flip(correlate_weight(*call))
     ),
     "dX from the added positions": change("correlate", settings=uncut),
-    "dW from the added positions": change("correlate_weight", settings=uncut),
 }
 MUTANTS = {
     "conv{}d": CONV,

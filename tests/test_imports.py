@@ -11,9 +11,12 @@ import cnnref
 
 PACKAGE = Path(cnnref.__file__).parent
 TOWER = [
-    *("geometry", "arguments", "windows", "correlation"),
-    *("activation", "softmax", "linear", "shape", "resize", "conv"),
-    *("max_pool", "average_pool", "norm", "dropout", "loss"),
+    *("geometry", "arguments", "floats", "windows", "correlation", "tiles", "pooling"),
+    *("activation", "linear"),
+    *("sparse", "shape", "padding", "resize", "conv"),
+    *("max_pool", "average_pool", "norm", "unit_norm", "dropout"),
+    *("softmax", "reduction", "loss"),
+    *("cross_entropy", "binary_cross_entropy"),
     *("functional", "init", "optim", "layers", "checkpoint", "data", "train"),
 ]
 # What the rooms that read and write files, or show progress, import beside NumPy.
@@ -56,7 +59,8 @@ def misplaced(name, source):
         rooms, packages = BESIDE[name]
     else:
         above = TOWER[: TOWER.index(name)] if name in TOWER else TOWER
-        rooms, packages = {*above}, {"numpy", *EXTRA.get(name, ())}
+        # A room that is a folder also imports its own files.
+        rooms, packages = {name, *above}, {"numpy", *EXTRA.get(name, ())}
 
     def allowed(module):
         package = module.split(".")[0]

@@ -45,7 +45,12 @@ def test_its_backward_is_the_derivative_of_its_forward(name):
     backward, kind = f"{name}_backward", operation(name).symbols
     judge = {"polynomial": derivative_sweep, "region": region_sweep}[kind]
     cases = 50 if kind == "polynomial" else 12
-    few = [c for c in calls(backward, 80, largest=2) if c.arrays["grad_output"].size]
+    few = [
+        call
+        for call in calls(backward, 80, largest=2)
+        if call.arrays["grad_output"].size and operation(name).smooth(call)
+    ]
+    assert len(few) >= 12
     sweep = judge(name, few[:cases])
     assert sweep.disagreement(getattr(functional, backward)) is None
 
@@ -63,13 +68,13 @@ OURS = {
 
 def documented(name):
     """Return the parameters of PyTorch's function: their names and defaults."""
-    twin = operation(name).twin or getattr(torch.nn.functional, name)
+    twin = getattr(torch.nn.functional, name, operation(name).twin)
     twin = getattr(torch.nn.functional, f"_{name}", twin)
     try:
         signature = inspect.signature(twin)
     except ValueError:
         text = re.search(rf"{name}(\(.*?\)) -> ", twin.__doc__)[1].replace("*, ", "")
-        return text[1:-1].split(", ")
+        return text[1:-1].replace(" = ", "=").split(", ")
     return [str(p.replace(annotation=p.empty)) for p in signature.parameters.values()]
 
 
@@ -97,7 +102,8 @@ def test_its_backward_takes_the_same_arguments(name):
 def test_every_name_of_the_facade_is_judged():
     """What is not an operation or its gradient stands here, with what judges it."""
     classes = {n for n in functional.__all__ if inspect.isclass(getattr(functional, n))}
-    assert {*functional.__all__} - classes == {*FORWARD, *BACKWARD}
+    drawn = {"dropout_mask"}  # at random, and judged in test_dropout
+    assert {*functional.__all__} - classes - drawn == {*FORWARD, *BACKWARD}
     assert all(isinstance(operation(n), Operation) for n in FORWARD)
 
 
@@ -111,7 +117,7 @@ def test_the_gradients_come_by_name(name):
             continue
         assert gradients._fields == expected
         present = named(gradients)
-        assert present.keys() == {k for k in expected if k in call.arrays}
+        assert present.keys() == {*operation(name).differentiable(call)}
         for argument, gradient in present.items():
             assert gradient.shape == call.arrays[argument].shape
 
@@ -122,7 +128,7 @@ def test_the_gradients_come_by_name(name):
 def scattered(array):
     """Return an equal array that is contiguous in no order."""
     spread = np.empty((*(2 * n for n in array.shape[::-1]), 2), array.dtype).T
-    view = spread[(0, *(slice(None, None, -2),) * array.ndim)]
+    view = spread[(0, *(slice(None, None, -2),) * array.ndim, ...)]
     view[...] = array
     return view
 
@@ -162,7 +168,7 @@ def test_fractions_stay_exact(name):
 
     for call in few_calls(name):
         exact = with_floats(call, sevenths)
-        near = with_floats(call, lambda a: a * 8 / 7)
+        near = with_floats(call, lambda a: np.asarray(a * 8 / 7))
         expected = named(near.of(function))
         for argument, array in named(exact.of(function)).items():
             assert {type(entry) for entry in array.flat} <= {int, Fraction}

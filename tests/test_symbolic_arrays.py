@@ -17,11 +17,14 @@ from sympy import (
     Ne,
     Rational,
     Symbol,
+    acos,
     ceiling,
+    erfc,
     exp,
     floor,
     latex,
     log,
+    pi,
     refine,
     sqrt,
     symbols,
@@ -163,6 +166,11 @@ def test_functions_of_numpy_go_to_the_expression():
     assert expressions(np.log(x)) == [log(X0), log(X1)]
     assert expressions(np.sqrt(x)) == [sqrt(X0), sqrt(X1)]
     assert expressions(np.tanh(x)) == [tanh(X0), tanh(X1)]
+    assert expressions(np.expm1(x)) == [exp(X0) - 1, exp(X1) - 1]
+    assert expressions(np.log1p(x)) == [log(X0 + 1), log(X1 + 1)]
+    assert expressions(np.arccos(x - 4)) == [acos(X0 - 4), acos(X1 - 4)]
+    assert x[0].erfc().expr == erfc(X0)
+    assert np.arccos(x - 5)[0].sample == pi
     assert np.sqrt(x)[0].sample == 2
     assert np.exp(x)[0] > np.exp(x)[1] - 10_000
 

@@ -172,6 +172,18 @@ class Traced:
     def tanh(self):
         return self._apply(sympy.tanh)
 
+    def expm1(self):
+        return self._apply(lambda a: sympy.exp(a) - 1)
+
+    def log1p(self):
+        return self._apply(lambda a: sympy.log(1 + a))
+
+    def arccos(self):
+        return self._apply(sympy.acos)
+
+    def erfc(self):  # NumPy has no such function; cnnref.activation calls it
+        return self._apply(sympy.erfc)
+
 
 def _lift(value, trace):
     """Return a number as a constant, or None for what is not exact."""

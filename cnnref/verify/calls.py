@@ -5,7 +5,8 @@ A seeded NumPy generator draws the sweeps of the book; Hypothesis draws the same
 in the tests and shrinks them.
 """
 
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -20,8 +21,10 @@ class Call(NamedTuple):
     settings: dict[str, Any]
 
     def of(self, function):
-        """Call the function."""
-        return function(**self.arrays, **self.settings)
+        """Call the function, and let it warn: the call is made to show the argument."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            return function(**self.arrays, **self.settings)
 
     def replace(self, **arrays):
         """Return the call with some arrays exchanged or added in front."""
@@ -52,6 +55,9 @@ class Operation(NamedTuple):
         ``largest`` bounds its sizes.
     gradients : tuple of str
         The arrays that have a gradient, in the order of ``<name>_backward``.
+    constants : callable
+        Those of them that have none in a given call: class indices, where there might
+        be probabilities.
     witnesses : mapping
         What a sweep must contain, because a classic mistake passes without it: a name,
         and a function that says whether a call shows it.
@@ -64,6 +70,9 @@ class Operation(NamedTuple):
         None only where there is no derivative.
     twin : callable, optional
         PyTorch's function, on tensors; ``torch.nn.functional.<name>`` unless given.
+    smooth : callable
+        Whether a call lies off every kink, so that SymPy has a derivative to compare
+        with; what is right on a kink, PyTorch says.
     """
 
     construct: Callable[..., Call]
@@ -72,6 +81,14 @@ class Operation(NamedTuple):
     exact: bool = False
     symbols: Literal["polynomial", "region"] | None = "region"
     twin: Callable | None = None
+    smooth: Callable[[Call], bool] = lambda call: True
+    constants: Callable[[Call], Collection[str]] = lambda call: ()
+
+    def differentiable(self, call):
+        """Name the arrays of a call that have a gradient."""
+        constants = self.constants(call)
+        present = (k for k in self.gradients if k in call.arrays)
+        return tuple(k for k in present if k not in constants)
 
 
 def seeded_draw(seed):
@@ -83,12 +100,12 @@ def seeded_draw(seed):
 def integers(draw, shape, low=-4, high=4):
     """Draw an array of small integers in float64: sums of them are exact."""
     rng = np.random.default_rng(draw(0, 2**32 - 1))
-    return rng.integers(low, high + 1, shape).astype(float)
+    return np.asarray(rng.integers(low, high + 1, shape), float)
 
 
 def numbers(draw, shape, low=-4, high=4):
     """Draw an array of multiples of 1/64 in float64: exact as fractions too."""
-    return integers(draw, shape, 64 * low, 64 * high) / 64
+    return np.asarray(integers(draw, shape, 64 * low, 64 * high) / 64)
 
 
 def written(draw, values):

@@ -91,7 +91,7 @@ def torch_sweep(name, calls, rejected=False):
         g = tensors.pop("grad_output", None)
         if g is None:
             return _numpy(twin(**tensors, **settings))
-        leaves = {k: tensors[k] for k in operation.gradients if k in tensors}
+        leaves = {k: tensors[k] for k in operation.differentiable(call)}
         for tensor in leaves.values():
             tensor.requires_grad_()
         y = twin(**tensors, **settings)
@@ -103,8 +103,8 @@ def torch_sweep(name, calls, rejected=False):
     def expected(call):
         try:
             with warnings.catch_warnings():
-                # PyTorch says that it copies the input to pad its two sides apart.
-                warnings.filterwarnings("ignore", "Using padding='same' with even")
+                # The call shows an argument that is warned of, and `Call.of` ignores.
+                warnings.simplefilter("ignore", UserWarning)
                 result = run(call)
         except _REJECTIONS:
             if rejected:
@@ -136,7 +136,8 @@ def _numpy(result):
 def _tolerance(calls):
     """Take the eps of the coarsest float among the calls' arrays."""
     dtypes = {a.dtype for call in calls for a in call.arrays.values()}
-    return _ROUNDINGS * max(float(np.finfo(d).eps) for d in dtypes if d.kind in "fc")
+    eps = (float(np.finfo(d).eps) for d in dtypes if d.kind in "fc")
+    return _ROUNDINGS * max(eps, default=float(np.finfo("f8").eps))
 
 
 def formula_sweep(calls, formula, oracle="the formula"):
@@ -154,13 +155,13 @@ def derivative_sweep(name, calls):
 
     The loss is Σ g·y with an upstream gradient g of free symbols.
     """
-    forward, gradients = getattr(functional, name), OPERATIONS[name].gradients
+    forward, operation = getattr(functional, name), OPERATIONS[name]
+    gradients = operation.gradients
 
     def expected(call):
         loss = _loss(call, forward)
-        found = {
-            k: gradient(loss, call.arrays[k]) for k in gradients if k in call.arrays
-        }
+        leaves = operation.differentiable(call)
+        found = {k: gradient(loss, call.arrays[k]) for k in leaves}
         return found if len(gradients) > 1 else found.popitem()[1]
 
     symbolic = tuple(_on_symbols(call, (*gradients, "grad_output")) for call in calls)
@@ -176,25 +177,20 @@ def region_sweep(name, calls):
     derivative of Σ g·y and what the backward pass makes of the same symbols are both
     evaluated at the samples.
     """
-    forward, gradients = getattr(functional, name), OPERATIONS[name].gradients
+    forward, operation = getattr(functional, name), OPERATIONS[name]
 
     def expected(call):
         loss, found = _loss(call, forward), {}
-        at = {
-            entry.expr: entry.sample
-            for k in gradients
-            if k in call.arrays
-            for entry in call.arrays[k].flat
-        }
-        for k in gradients:
-            if k in call.arrays:
-                found[k] = np.empty(call.arrays[k].shape, object)
-                for index, entry in np.ndenumerate(call.arrays[k]):
-                    slope = sympy.diff(getattr(loss, "expr", loss), entry.expr)
-                    found[k][index] = slope.evalf(_DIGITS + 10, subs=at)
-        return found if len(gradients) > 1 else found.popitem()[1]
+        leaves = {k: call.arrays[k] for k in operation.differentiable(call)}
+        at = {e.expr: e.sample for array in leaves.values() for e in array.flat}
+        for k, array in leaves.items():
+            found[k] = np.empty(array.shape, object)
+            for index, entry in np.ndenumerate(array):
+                slope = sympy.diff(getattr(loss, "expr", loss), entry.expr)
+                found[k][index] = slope.evalf(_DIGITS + 10, subs=at)
+        return found if len(operation.gradients) > 1 else found.popitem()[1]
 
-    traced = tuple(_traced(call, gradients) for call in calls)
+    traced = tuple(_traced(call, operation.differentiable(call)) for call in calls)
     oracle = f"the derivative of {name} at {_DIGITS} digits"
     return Sweep("code", oracle, traced, expected, tolerance=10.0**-_DIGITS)
 
@@ -205,18 +201,24 @@ _DIGITS = 50
 def _loss(call, forward):
     arrays = {k: v for k, v in call.arrays.items() if k != "grad_output"}
     y = Call(arrays, call.settings).of(forward)
-    return (call.arrays["grad_output"] * (y[0] if isinstance(y, tuple) else y)).sum()
+    # np.sum: the product of two object arrays without axes is an entry, not an array.
+    return np.sum(call.arrays["grad_output"] * (y[0] if isinstance(y, tuple) else y))
 
 
-def _traced(call, gradients):
-    """Exchange floats for exact numbers, and what has a gradient for Traced symbols."""
+def _traced(call, leaves):
+    """Exchange floats for Traced numbers: symbols, where they have a gradient."""
     trace, arrays = Trace(), {}
+
+    def constant(value):
+        exact = sympy.Rational(Fraction(value))
+        return trace.number(exact, exact)
+
     for name, array in call.arrays.items():
-        exact = array
+        arrays[name] = array
         if array.dtype.kind == "f":
+            arrays[name] = np.vectorize(constant, otypes=[object])(array)
+        if name in leaves:
             exact = np.vectorize(Fraction, otypes=[object])(array)
-        arrays[name] = exact
-        if name in gradients:
             arrays[name] = trace.array(name, array.shape, exact)
     return Call(arrays, call.settings)
 
@@ -274,7 +276,7 @@ def _parts(result):
         result = result._asdict()
     if isinstance(result, dict):
         return {f".{k}": v for k, v in result.items() if v is not None}
-    if isinstance(result, tuple):
+    if isinstance(result, tuple) and any(isinstance(v, np.ndarray) for v in result):
         return {f"result {k}": v for k, v in enumerate(result)}
     return {"the result": result}
 

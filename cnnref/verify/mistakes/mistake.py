@@ -16,7 +16,8 @@ class Mistake(NamedTuple):
     Attributes
     ----------
     label : str
-        W1 to W35: several variants of one mistake share a label.
+        W1 to W35, or the operation's name: several variants of one mistake share a
+        label.
     words : str
         What is done wrong.
     right, wrong : callable
