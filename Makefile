@@ -49,7 +49,8 @@ format: $(READY)
 
 unit: $(READY) chromium
 	$(BIN)/pytest -n2 -m "not pages" --doctest-modules --doctest-glob=README.md \
-	  tests cnnref README.md
+	  --cov=cnnref --cov-branch --cov-report=term-missing:skip-covered \
+	  --cov-fail-under=100 tests cnnref README.md
 
 notebooks: $(READY)
 	$(BIN)/pytest -n2 --dist loadscope -p no:randomly \

@@ -186,6 +186,7 @@ def test_a_position_is_an_integer(position):
 
 
 def test_only_an_index_is_bound_and_only_once():
+    assert ZSum(x[i] * w[j], i, j).bound_symbols == [i, j]  # SymPy asks for these
     with pytest.raises(TypeError, match="N is not an Index"):
         ZSum(x[i], N)
     with pytest.raises(ValueError, match="bound twice"):

@@ -50,6 +50,12 @@ def test_an_array_is_zero_outside_its_shape():
     assert_array_equal(got, [0, 0, 3, -1, 4, 0, 0])
 
 
+def test_a_sum_of_sums_is_taken_apart():
+    """Each part ends where its own arrays do."""
+    total = ZSum(x[i] + 2 * w[i + 7], i)
+    assert evaluate(total, {x: ENTRIES, w: np.array([10, 20])}) == 66
+
+
 def test_a_range_may_be_empty():
     got = evaluate(ZSum(x[i] * w[i + h], i), {x: ENTRIES, w: ENTRIES, h: range(0)})
     assert got.shape == (0,)

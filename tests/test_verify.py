@@ -29,8 +29,10 @@ from cnnref.verify import (
     RAISES,
     Call,
     Disagreement,
+    Sweep,
     Verdict,
     agrees,
+    calls_of,
     conv_call,
     conv_calls,
     derivative_sweep,
@@ -112,6 +114,24 @@ def test_a_sweep_without_a_witness_is_refused(monkeypatch):
     monkeypatch.setitem(WITNESSES, "nine axes", lambda call, transposed: False)
     with pytest.raises(ValueError, match="conv_calls: no call in 80 has nine axes"):
         conv_calls(2, 80)
+
+
+def test_a_sweep_of_any_operation_needs_its_witnesses():
+    with pytest.raises(ValueError, match="no call of relu in 1 has "):
+        calls_of("relu", 1)
+
+
+def test_the_oracle_names_what_is_too_long_to_print():
+    calls = (Call({"input": np.ones(2)}, {}),)
+    long = np.array(["x" * 61], object)
+    sweep = Sweep("test", "a rule", calls, lambda call: long)
+    wrong = sweep.disagreement(lambda input: np.array(["y"], object))
+    assert wrong == f"input (2,): the result[0] is y, not {'x' * 57}…"
+
+
+def test_an_array_is_named_by_its_shape():
+    with pytest.raises(Disagreement, match=r"^one: an array of shape \(2,\), not 1$"):
+        verify.tested("one", np.ones(2), 1)
 
 
 def test_a_call_says_its_shapes_and_settings():
@@ -251,6 +271,13 @@ def test_derived_settles_floors():
     derived("windows", floor((q * stride + r) / stride) + 1, q + 1)
     with pytest.raises(Disagreement, match=r"ceiling: at q = \d, r = \d, t = \d: "):
         derived("ceiling", ceiling((q * stride + r) / stride), q)
+
+
+def test_derived_says_when_it_cannot_settle_floors():
+    """The two halves of a whole: true, and a sum that no division shows."""
+    (a,) = sizes("a", least=0)
+    with pytest.raises(Disagreement, match="is a change of variables missing"):
+        derived("halves", floor(a / 2) + floor((a + 1) / 2), a)
 
 
 def test_derived_rounds_only_functions():

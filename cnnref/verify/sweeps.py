@@ -292,18 +292,18 @@ def _difference(got, expected, tolerance):
         a, b = np.asarray(got[name]), np.asarray(expected[name])
         if a.shape != b.shape:
             return f"{name} has the shape {a.shape}, not {b.shape}"
-        if a.dtype != b.dtype:
-            return f"{name} has dtype {a.dtype}, not {b.dtype}"
         wrong = _unequal(a, b, tolerance)
         if wrong.any():
             at = tuple(map(int, np.argwhere(wrong)[0]))
             index = f"[{', '.join(map(str, at))}]" if at else ""
             return f"{name}{index} is {_short(a[at])}, not {_short(b[at])}"
+        if a.dtype != b.dtype:
+            return f"{name} has dtype {a.dtype}, not {b.dtype}"
     return ""
 
 
 def _unequal(a, b, tolerance):
-    if a.dtype == object and tolerance:
+    if tolerance and object in (a.dtype, b.dtype):
         a, b = (np.frompyfunc(_digits, 1, 1)(array) for array in (a, b))
         return np.array(abs(a - b) > tolerance * (1 + abs(b)), bool)
     if tolerance:

@@ -21,15 +21,15 @@ from cnnref.verify.mistakes.mistake import Mistake
 __all__ = ["MISTAKES", "Mistake"]
 
 MISTAKES: tuple[Mistake, ...] = (
-    *activation.MISTAKES,
-    *average_pool.MISTAKES,
-    *conv.MISTAKES,
-    *dropout.MISTAKES,
     *geometry.MISTAKES,
-    *layers.MISTAKES,
-    *loss.MISTAKES,
+    *conv.MISTAKES,
     *max_pool.MISTAKES,
-    *norm.MISTAKES,
-    *optim.MISTAKES,
+    *average_pool.MISTAKES,
+    *activation.MISTAKES,
     *softmax.MISTAKES,
+    *loss.MISTAKES,
+    *norm.MISTAKES,
+    *dropout.MISTAKES,
+    *layers.MISTAKES,
+    *optim.MISTAKES,
 )

@@ -139,5 +139,6 @@ MISTAKES = (
         expected_response,
         response_of_the_expectation,
         expectation_sweep,
+        of="dropout_weight_scaling",
     ),
 )

@@ -26,7 +26,8 @@ def _torch_size(size, kernel_size, **settings):
 
 
 def _without_floor(size, kernel_size, stride, padding, dilation):
-    return (size + 2 * padding - span(kernel_size, dilation)) / stride + 1
+    room = size + 2 * padding - span(kernel_size, dilation)
+    return room // stride + 1 if room % stride == 0 else room / stride + 1
 
 
 def _rounded_up(size, kernel_size, stride, padding, dilation):

@@ -59,7 +59,7 @@ def _groups_twice(in_channels, out_channels, kernel_size, groups, bias):
 
 
 def _mistake(words, wrong):
-    return Mistake("W32", words, _count, wrong, _sweep)
+    return Mistake("W32", words, _count, wrong, _sweep, of="parameter_count")
 
 
 MISTAKES: tuple[Mistake, ...] = (

@@ -24,6 +24,9 @@ class Mistake(NamedTuple):
         The shipped function, and the variant.
     sweep : callable
         Returns the `Sweep` that judges both: the one that the shipped function passes.
+    of : str, optional
+        The function that it is a mistake of, where ``right`` has another name because
+        it runs that function several times or on something that it makes first.
     """
 
     label: str
@@ -31,6 +34,12 @@ class Mistake(NamedTuple):
     right: Callable
     wrong: Callable
     sweep: Callable[[], Sweep]
+    of: str = ""
+
+    @property
+    def function(self):
+        """The public function that it is a mistake of, by its name."""
+        return self.of or self.right.__name__
 
     def killed(self) -> Verdict:
         """Return the control: the sweep accepts the right form, and rejects this one.

@@ -152,14 +152,18 @@ def _damped_first(param, grad, state, *, lr, momentum, dampening, weight_decay):
     return param - lr * v, SGDState(v)
 
 
-_ADAM_SWEEP = partial(run_sweep, "Adam", **_ADAM)
-_ADAMW_SWEEP = partial(run_sweep, "AdamW", **_ADAM)
-_SGD_SWEEP = partial(run_sweep, "SGD", **_SGD)
-_ADAM_RIGHT, _ADAMW_RIGHT, _SGD_RIGHT = map(run_of, (adam_step, adamw_step, sgd_step))
+_STEPS = {"Adam": adam_step, "AdamW": adamw_step, "SGD": sgd_step}
+_SETTINGS = {"Adam": _ADAM, "AdamW": _ADAM, "SGD": _SGD}
 
-MISTAKES = (
+
+def _mistake(name, label, words, wrong):
+    step, sweep = _STEPS[name], partial(run_sweep, name, **_SETTINGS[name])
+    return Mistake(label, words, run_of(step), wrong, sweep, of=step.__name__)
+
+
+MISTAKES: tuple[Mistake, ...] = (
     *(
-        Mistake(label, words, _ADAM_RIGHT, _adam_with(ratio), _ADAM_SWEEP)
+        _mistake("Adam", label, words, _adam_with(ratio))
         for label, words, ratio in (
             ("W17", "ε inside the root", _eps_inside),
             ("W17", "no bias correction", _uncorrected),
@@ -170,46 +174,29 @@ MISTAKES = (
             ("W18", "ε̂ = (1 − β₂ᵗ)·ε, without the root", _eps_hat_rootless),
         )
     ),
-    Mistake(
+    _mistake(
+        "Adam",
         "W19",
         "Adam's weight_decay decoupled",
-        _ADAM_RIGHT,
         run_of(partial(adam_step, decoupled_weight_decay=True)),
-        _ADAM_SWEEP,
     ),
-    Mistake(
+    _mistake(
+        "AdamW",
         "W19",
         "AdamW's decay without the learning rate",
-        _ADAMW_RIGHT,
         run_of(_decay_without_lr),
-        _ADAMW_SWEEP,
     ),
-    Mistake(
-        "W20",
-        "the learning rate inside the velocity",
-        _SGD_RIGHT,
-        run_of(_rate_inside),
-        _SGD_SWEEP,
+    _mistake(
+        "SGD", "W20", "the learning rate inside the velocity", run_of(_rate_inside)
     ),
-    Mistake(
-        "W20",
-        "a damped first step",
-        _SGD_RIGHT,
-        run_of(_damped_first),
-        _SGD_SWEEP,
-    ),
+    _mistake("SGD", "W20", "a damped first step", run_of(_damped_first)),
     *(
-        Mistake(
+        _mistake(
+            name,
             "W34",
             f"{name} frozen by a gradient of zeros",
-            run_of(step),
             run_of(step, at_rest=np.zeros_like),
-            sweep,
         )
-        for name, step, sweep in (
-            ("SGD", sgd_step, _SGD_SWEEP),
-            ("Adam", adam_step, _ADAM_SWEEP),
-            ("AdamW", adamw_step, _ADAMW_SWEEP),
-        )
+        for name, step in _STEPS.items()
     ),
 )

@@ -204,6 +204,7 @@ def _ignored(call):
 
 
 def penalty_call(draw, largest=4):
+    """Construct a call of `l2_penalty`: a weight of any rank, and λ in quarters."""
     shape = tuple(draw(1, largest) for _ in range(draw(0, 4)))
     return Call({"weight": integers(draw, shape)}, {"weight_decay": draw(0, 8) / 4})
 
