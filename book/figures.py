@@ -9,12 +9,14 @@ into book/_static; a test compares the files with what is drawn.
 
 import base64
 import io
+from fractions import Fraction
 from pathlib import Path
 
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Circle, PathPatch, Rectangle
+from matplotlib.path import Path as Outline
 from PIL import Image
 from sympy import latex
 
@@ -22,7 +24,7 @@ from cnnref import functional as F
 from cnnref.geometry import out_size, span
 from cnnref.symbolic import Array, ZSum, derivative, indices, polynomial_arrays
 from cnnref.verify.ledger import read_verdicts
-from cnnref.windows import windows
+from cnnref.windows import windows, windows_backward
 
 INK, GREY, BLUE, RED = "#1f2430", "#656b76", "#1f5fa8", "#b3372f"
 PAPER, FAINT = "#fdfcf9", "#e4e2dc"
@@ -326,11 +328,16 @@ def edges(photograph, largest=255, **responses):
     shades = Image.fromarray(photograph[1:-1, 1:-1].astype(np.uint8))
     pictures = {"photograph": shades}
     for name, response in responses.items():
-        level = 128 + np.rint(127 * np.clip(response / largest, -1, 1))
-        picture = Image.fromarray(level.astype(np.uint8))
-        picture.putpalette(_between(RED, PAPER, 129)[:-3] + _between(PAPER, BLUE, 128))
-        pictures[name.replace("_", " ")] = picture
+        pictures[name.replace("_", " ")] = _two_sided(response, largest)
     return Pictures(pictures)
+
+
+def _two_sided(response, largest):
+    """Colour numbers: blue above 0, red below, paper at 0."""
+    level = 128 + np.rint(127 * np.clip(response / largest, -1, 1))
+    picture = Image.fromarray(level.astype(np.uint8))
+    picture.putpalette(_between(RED, PAPER, 129)[:-3] + _between(PAPER, BLUE, 128))
+    return picture
 
 
 def _between(first, last, steps):
@@ -343,6 +350,639 @@ def _bitmap(picture):
     file = io.BytesIO()
     picture.save(file, "BMP")
     return f"data:image/bmp;base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
+# Dense layers -------------------------------------------------------------------------
+
+
+def two_orders(volume, weight):
+    """Flatten one volume in both orders, under one row of weights, and add up."""
+    volume, weight = np.array(volume, float), np.array(weight, float)
+    channel = np.indices(volume.shape)[0].astype(float)
+    tints = np.array([TINT_BLUE, FAINT])
+    figure, axes = canvas(11.2, 10.2)
+    for c, plane in enumerate(volume):
+        fill = np.full(plane.shape, tints[c])
+        label = f"channel {c}"
+        grid(axes, plane, 4.1 + 3.6 * c, 0.9, fill=fill, label=label)
+    for i, value in enumerate(weight):
+        power = f"$10^{{{len(str(int(value))) - 1}}}$"
+        write(axes, 2.9 + i, 4.4, power, GREY, fontsize=10)
+    write(axes, 2.1, 4.4, "$w$", GREY, ha="right")
+    orders = {"C, H, W": (0, 1, 2), "H, W, C": (1, 2, 0)}
+    for row, (name, order) in enumerate(orders.items()):
+        features, channels = (
+            F.flatten(array.transpose(order)) for array in (volume, channel)
+        )
+        (total,) = F.linear(features, weight[None])
+        top = 5 + 2.8 * row
+        grid(axes, features, 2.4, top, fill=[tints[channels.astype(int)]])
+        write(axes, 2.1, top + 0.5, name, ha="right")
+        write(axes, 6.4, top + 1.6, f"$y$ = {number(total)}")
+    return Drawing(figure)
+
+
+def digits_as_kernels(kernels):
+    """Show the rows of a weight as pictures, numbered, in two rows."""
+    figure, axes = canvas(49, 24, unit=0.105)
+    for o, kernel in enumerate(kernels):
+        left, top = 1 + 9.75 * (o % 5), 12 * (o // 5)
+        _pixels(axes, kernel / kernel.max(), left, top + 0.5)
+        write(axes, left + 4, top + 10, f"$o={o}$", fontsize=10)
+    return Drawing(figure)
+
+
+def sliding_digit(strip, distances, answers, dips):
+    """Show a strip, and below it how far each of its windows is from a mean digit."""
+    (height, width), side = strip.shape, strip.shape[0]
+    figure, axes = canvas(width + 1, height + 26, unit=0.085)
+    _pixels(axes, strip / strip.max(), 0.5, 0.5)
+    box = Rectangle((0.5, 0.5), width, height, fc="none", ec=GREY, lw=0.9)
+    axes.add_patch(box)
+    centres = np.arange(len(distances)) + 0.5 + side / 2
+    floor, depth = height + 21, 17 / distances.max()
+    curve = floor - depth * distances
+    axes.plot(centres, curve, color=INK, lw=1.2)
+    axes.plot([0.5, width + 0.5], [floor, floor], color=GREY, lw=0.9)
+    for q in dips:
+        edges = (q + 0.5, q + 0.5 + side)
+        axes.plot(edges, [height + 1.2] * 2, color=BLUE, lw=2)
+        foot = (centres[q], floor + 1.3)
+        axes.plot([foot[0]] * 2, [curve[q], floor], color=BLUE, lw=1.2)
+        write(axes, *foot, number(answers[q]), BLUE, va="top", fontsize=14)
+    write(axes, 0.5, floor + 1.5, "read", GREY, ha="left", va="top", fontsize=11)
+    return Drawing(figure)
+
+
+def _pixels(axes, shades, left, top):
+    """Paint a picture of shades from 0 to 1 in ink, one path for each of 17 greys."""
+    colours = np.reshape(_between(PAPER, INK, 17), (17, 3)) / 255
+    levels = np.rint(16 * shades).astype(int)
+    corners = np.array([(0, 0), (1, 0), (1, 1), (0, 1), (0, 0)])
+    for level in np.unique(levels[levels > 0]):
+        places = np.argwhere(levels == level)[:, ::-1]
+        path = Outline.make_compound_path(
+            *(Outline(np.add(place, corners), closed=True) for place in places)
+        )
+        path.vertices += np.array([left, top])
+        axes.add_patch(PathPatch(path, color=colours[level], lw=0.2))
+
+
+# Images -------------------------------------------------------------------------------
+
+
+def pixels_and_planes(patch):
+    """Show a patch (C, H, W) of bytes in its colours, and each channel's matrix."""
+    channels, height, width = patch.shape
+    figure, axes = canvas(2 * width + 0.6, 2 * height + 0.6, unit=0.44)
+    alone = [patch * (np.arange(channels) == c)[:, None, None] for c in range(channels)]
+    for place, shown in enumerate([patch, *alone]):
+        left = place % 2 * (width + 0.6)
+        top = place // 2 * (height + 0.6)
+        for h, v in np.ndindex(height, width):
+            at, colour = (left + v, top + h), shown[:, h, v]
+            axes.add_patch(Rectangle(at, 1, 1, fc=colour / 255, ec=PAPER, lw=0.9))
+            if place:
+                dark = colour @ (0.3, 0.6, 0.1) < 128
+                value = number(patch[place - 1, h, v])
+                ink = PAPER if dark else INK
+                write(axes, at[0] + 0.5, at[1] + 0.5, value, ink, fontsize=10)
+    return Drawing(figure)
+
+
+def memory(channels, height, width, entry):
+    """Lay an image along memory in two orders, with the address of one entry."""
+    c, h, v = entry
+    shape, last = (channels, height, width), (1, 2, 0)
+    names, tints = ("red", "green", "blue"), (TINT_RED, FAINT, TINT_BLUE)
+    size = np.prod(shape)
+    figure, axes = canvas(size + 0.2, 7.8, unit=0.42)
+    rules = {
+        "channels first": ((0, 1, 2), f"({c} · {height} + {h}) · {width} + {v}"),
+        "channels last": (last, f"({h} · {width} + {v}) · {channels} + {c}"),
+    }
+    for row, (order, (axes_, rule)) in enumerate(rules.items()):
+        top = 3.9 * row + 1.2
+        places = [index.transpose(axes_).ravel() for index in np.indices(shape)]
+        entries = list(zip(*(place.tolist() for place in places)))
+        address = entries.index(entry)
+        for a, (channel, *pixel) in enumerate(entries):
+            ink = RED if a == address else INK
+            box = Rectangle((a + 0.1, top), 1, 1, fc=tints[channel], ec=INK, lw=0.9)
+            axes.add_patch(box)
+            text = names[channel][0] + "".join(map(str, pixel))
+            write(axes, a + 0.6, top + 0.5, text, ink, fontsize=10)
+            colour = RED if a == address else GREY
+            write(axes, a + 0.6, top + 1.4, str(a), colour, fontsize=9)
+        write(axes, 0.1, top - 0.5, order, ha="left")
+        write(axes, size, top + 2.3, f"{rule} = {address}", RED, ha="right")
+    return Drawing(figure)
+
+
+def pictures(**arrays):
+    """Show arrays of bytes, (H, W) in grey and (3, H, W) in colour, in two columns."""
+    shown = {}
+    for name, array in arrays.items():
+        last = np.moveaxis(array, 0, -1) if array.ndim == 3 else array
+        bytes_ = np.ascontiguousarray(last, np.uint8)
+        shown[name.replace("_", " ")] = Image.fromarray(bytes_)
+    return Pictures(shown)
+
+
+# One tensor ---------------------------------------------------------------------------
+
+
+def one_table(x, w, g, stride, padding, at):
+    """Table of the weights through which p reads h; at = (p, h, i) are looked at."""
+    x, w, g = (np.array(a, float) for a in (x, w, g))
+    call, rule = (x[None], w[None, None]), {"stride": stride, "padding": padding}
+    y, back = F.conv1d(*call, **rule)[0], F.conv1d_backward(g[None], *call, **rule)
+    dx, dw = back.input[0], back.weight[0, 0]
+    sides = ((len(w),), (stride,), ((padding, padding),), (1,))
+    tensor = windows(np.eye(len(x), dtype=int), *sides).transpose(2, 0, 1)
+    line, column, offset = at
+    figure, axes = canvas(len(x) + 5.6, len(g) + 6.8)
+    left, top = 3.2, 1.7
+    for p, h in np.ndindex(*tensor.shape[:2]):
+        fill = TINT_BLUE if p == line else TINT_RED if h == column else "none"
+        fill = "none" if (p, h) == (line, column) else fill
+        cell = Rectangle((left + h, top + p), 1, 1, fc=fill, ec=GREY, lw=0.6)
+        axes.add_patch(cell)
+    for p, h, i in np.argwhere(tensor):
+        write(axes, left + h + 0.5, top + p + 0.5, number(w[i]))
+        if i == offset:
+            frame = Rectangle((left + h + 0.06, top + p + 0.06), 0.88, 0.88)
+            axes.add_patch(frame)
+            frame.set(fc="none", ec=INK, lw=2)
+    for h, value in enumerate(x):
+        colour, below = RED if h == column else INK, top + len(g)
+        write(axes, left + h + 0.5, 0.45, f"$x[{h}]$", fontsize=10)
+        write(axes, left + h + 0.5, 1.2, number(value))
+        write(axes, left + h + 0.5, below + 0.5, number(dx[h]), colour)
+    for p, value in enumerate(g):
+        colour, height = BLUE if p == line else INK, top + p + 0.5
+        write(axes, left - 1.5, height, f"$g[{p}]$", fontsize=10)
+        write(axes, left - 0.5, height, number(value))
+        write(axes, left + len(x) + 0.7, height, number(y[p]), colour)
+        write(axes, left + len(x) + 1.8, height, f"$y[{p}]$", colour, fontsize=10)
+    write(axes, left - 0.2, top + len(g) + 0.5, r"$\partial L/\partial x$", ha="right")
+    sums = {
+        f"y[{line}]": (w, x, tensor[line].T, y[line], BLUE),
+        rf"\partial L/\partial x[{column}]": (
+            *(g, w, tensor[:, column], dx[column]),
+            RED,
+        ),
+        rf"\partial L/\partial w[{offset}]": (
+            *(x, g, tensor[:, :, offset].T, dw[offset]),
+            INK,
+        ),
+    }
+    for place, (name, (a, b, met, total, colour)) in enumerate(sums.items()):
+        pairs = (f"{number(a[j])}·{number(b[k])}" for j, k in np.argwhere(met))
+        text = f"${name}$ = {' + '.join(pairs)} = {number(total)}"
+        write(axes, (len(x) + 5.6) / 2, top + len(g) + 1.9 + place, text, colour)
+    return Drawing(figure)
+
+
+def legs():
+    """Draw the tensor with its three legs, and what is tied to them in six sums."""
+    figure, axes = canvas(13.2, 14.2, unit=0.42)
+    _tensor(axes, 6.6, 1, {}, long=True)
+    for word, x, y, side in (
+        ("input $h$", 4.1, 1, "right"),
+        ("output $p$", 9.1, 1, "left"),
+        ("offset $i$", 6.6, 3.75, "center"),
+    ):
+        write(axes, x, y, word, ha=side)
+    ties = {
+        "windows": {"h": "x"},
+        "forward pass": {"h": "x", "i": "w"},
+        "matrix": {"i": "w"},
+        "weight gradient": {"h": "x", "p": "g"},
+        "input gradient,\ntransposed layer": {"p": "g", "i": "w"},
+        "fold": {"pi": "a"},
+    }
+    for place, (word, tied) in enumerate(ties.items()):
+        x, y = 2 + 4.6 * (place % 3), 6.2 + 4.9 * (place // 3)
+        _tensor(axes, x, y, tied)
+        write(axes, x, y + 2.9, word, fontsize=10)
+    return Drawing(figure)
+
+
+def _tensor(axes, x, y, tied, long=False):
+    """Draw a box C; a leg ends in the array that is tied to it, or in its letter."""
+    reach = 2.2 if long else 1.3
+    ends = {"h": (x - reach, y), "p": (x + reach, y), "i": (x, y + reach + 0.1)}
+    if "pi" in tied:
+        ends["p"] = ends["i"] = ends["pi"] = (x + reach, y + reach)
+        for foot in ((x + reach, y), (x, y + reach)):
+            line = [(x, y), foot, ends["pi"]]
+            axes.plot(*zip(*line, strict=True), color=INK, lw=1.4, zorder=0)
+    for leg in "hpi":
+        if "pi" in tied and leg != "h":
+            continue
+        axes.plot(*zip((x, y), ends[leg], strict=True), color=INK, lw=1.4, zorder=0)
+        if leg not in tied and not long:
+            step = {"h": (-0.4, 0), "p": (0.4, 0), "i": (0, 0.45)}[leg]
+            write(axes, *np.add(ends[leg], step), f"${leg}$")
+    box = Rectangle((x - 0.55, y - 0.55), 1.1, 1.1, fc=PAPER, ec=INK, lw=1.4)
+    axes.add_patch(box)
+    write(axes, x, y, "$C$", fontsize=13)
+    for leg, name in tied.items():
+        colour, tint = (RED, TINT_RED) if name in "ga" else (BLUE, TINT_BLUE)
+        axes.add_patch(Circle(ends[leg], 0.5, fc=tint, ec=colour, lw=1.2))
+        write(axes, *ends[leg], f"${name}$", colour)
+
+
+def joined():
+    """Draw two tensors, tied by a leg, and the two that make the same sum."""
+    figure, axes = canvas(13.2, 5.9, unit=0.42)
+    lines = {
+        "left": [(0.8, 1.2), (6.2, 1.2)],
+        "i": [(2.4, 1.2), (2.4, 3.2)],
+        "j": [(4.6, 1.2), (4.6, 3.2)],
+        "right": [(8.6, 1.2), (12.2, 1.2)],
+        "u": [(10.4, 1.2), (10.4, 3.6)],
+        "i'": [(10.05, 3.6), (10.05, 5)],
+        "j'": [(10.75, 3.6), (10.75, 5)],
+    }
+    for line in lines.values():
+        axes.plot(*zip(*line, strict=True), color=INK, lw=1.4, zorder=0)
+    boxes = {"C_1": (2.4, 1.2), "C_2": (4.6, 1.2), "C_{12}": (10.4, 1.2)}
+    for name, (x, y) in (boxes | {"D": (10.4, 3.6)}).items():
+        box = Rectangle((x - 0.6, y - 0.55), 1.2, 1.1, fc=PAPER, ec=INK, lw=1.4)
+        axes.add_patch(box)
+        write(axes, x, y, f"${name}$", fontsize=13)
+    letters = {
+        "h": [(0.4, 1.2), (8.2, 1.2)],
+        "q": [(6.6, 1.2), (12.6, 1.2)],
+        "p": [(3.5, 0.75)],
+        "u": [(10.8, 2.45)],
+        "i": [(2.4, 3.65), (10.05, 5.45)],
+        "j": [(4.6, 3.65), (10.75, 5.45)],
+    }
+    for letter, places in letters.items():
+        for x, y in places:
+            summed = letter in "pu"
+            write(axes, x, y, f"${letter}$", BLUE if summed else INK)
+    write(axes, 7.4, 1.2, "=", fontsize=15)
+    return Drawing(figure)
+
+
+def block_toeplitz(kernel, size, look_at):
+    """Draw the matrix of a kernel on images of a size; one weight is looked at."""
+    kernel, places = np.array(kernel, float), size[0] * size[1]
+    units = np.eye(places).reshape(-1, 1, *size)
+    results = F.conv2d(units, kernel[None, None])
+    matrix = results.reshape(places, -1).T
+    (rows, columns), height = matrix.shape, results.shape[-1]
+    figure, axes = canvas(columns + 0.4, rows + 0.4, unit=0.46)
+    for (p, h), value in np.ndenumerate(matrix):
+        fill = TINT_BLUE if value == look_at else "none"
+        cell = Rectangle((h + 0.2, p + 0.2), 1, 1, fc=fill, ec=FAINT, lw=0.8)
+        axes.add_patch(cell)
+        if value:
+            colour = BLUE if value == look_at else INK
+            write(axes, h + 0.7, p + 0.7, number(value), colour)
+    for p in range(0, rows, height):
+        for h in range(0, columns, size[1]):
+            block = Rectangle((h + 0.2, p + 0.2), size[1], height, fc="none", ec=INK)
+            axes.add_patch(block)
+    return Drawing(figure)
+
+
+# Equivariance -------------------------------------------------------------------------
+
+
+def a_step_to_the_right(x, w, first, last):
+    """Draw x and x ⋆ w before and after a step, with the positions of stride 2 blue."""
+    x, w = np.array(x, float), np.array(w, float)
+    places = np.arange(first, last + 1)
+    figure, axes = canvas(len(places) + 2.9, 8.9, unit=0.5)
+    left = 2.8
+    for column, place in enumerate(places):
+        ink = GREY if place % 2 else BLUE
+        write(axes, left + column + 0.5, 0.4, number(place), ink, fontsize=9)
+    for step, top in enumerate((0.9, 5.1)):
+        shown = np.zeros(len(places) + len(w) - 1)
+        shown[step - first : step - first + len(x)] = x
+        y = F.conv1d(shown[None], w[None, None])[0]
+        name = rf"$\tau_{step}\,x$" if step else "$x$"
+        result = rf"$({name[1:-1]})\star w$" if step else r"$x\star w$"
+        kept = places % 2 == 0
+        rows = (name, shown[: len(places)], None), (result, y, TINT_BLUE)
+        for row, (label, values, tint) in enumerate(rows):
+            height = top + 1.15 * row
+            for column, value in enumerate(values):
+                quiet, blue = value == 0, tint and kept[column]
+                colour = BLUE if blue else GREY if quiet else INK
+                back = tint if blue else None
+                cell = [[colour]], [[back]]
+                grid(axes, value, left + column, height, *cell)
+            write(axes, left - 0.35, height + 0.5, label, ha="right")
+        seen = ", ".join(number(v) for v in y[kept] if v)
+        line = f"stride 2 keeps {seen}"
+        write(axes, left + len(places) / 2, top + 2.85, line, BLUE, fontsize=10)
+    return Drawing(figure)
+
+
+def three_matrices(size, kernel_size):
+    """Number the weights of a dense, a local and a convolutional layer."""
+    x, w = np.zeros((1, size)), np.arange(1.0, kernel_size + 1)[None, None]
+    units = np.eye(size - kernel_size + 1)[:, None]
+    shared = np.vstack([F.conv1d_backward(g, x, w).input for g in units])
+    dense = 1 + np.arange(shared.size).reshape(shared.shape)
+    local = np.where(shared, np.cumsum(shared != 0).reshape(shared.shape), 0)
+    matrices = {"fully connected": dense, "local": local, "local and shared": shared}
+    figure, axes = canvas(3 * size + 2.4, len(units) + 2.2, unit=0.38)
+    for place, (name, matrix) in enumerate(matrices.items()):
+        left = place * (size + 1) + 0.2
+        for (row, column), value in np.ndenumerate(matrix):
+            back = TINT_BLUE if value else "none"
+            edge = {"ec": INK if value else FAINT, "lw": 0.9, "fc": back}
+            corner = (left + column, row + 1)
+            axes.add_patch(Rectangle(corner, 1, 1, zorder=1 + bool(value), **edge))
+            if value:
+                middle = corner[0] + 0.5, corner[1] + 0.5
+                write(axes, *middle, number(value), zorder=3)
+        middle = left + size / 2
+        write(axes, middle, 0.5, name)
+        count = f"{len(set(matrix[matrix > 0]))} weights"
+        write(axes, middle, len(units) + 1.6, count, BLUE)
+    return Drawing(figure)
+
+
+# Pooling ------------------------------------------------------------------------------
+
+
+def pooled_tiles(x, kernel_size):
+    """Cut an input into tiles, and write out the maximum and the mean of the first."""
+    x = np.array(x, float)
+    highest, at = F.max_pool2d(x[None], kernel_size, return_indices=True)
+    means = F.avg_pool2d(x[None], kernel_size)[0]
+    fill = np.full(x.size, None)
+    fill[at.ravel()] = TINT_BLUE
+    figure, axes = canvas(9.9, 7.0)
+    grid(axes, x, 0.2, 0.9, fill=fill.reshape(x.shape), label="input $x$")
+    for row, column in np.ndindex(*means.shape):
+        corner = (0.2 + column * kernel_size, 0.9 + row * kernel_size)
+        tile = Rectangle(corner, kernel_size, kernel_size, fc="none", ec=INK, lw=2.4)
+        axes.add_patch(tile)
+    blue = np.full(means.shape, TINT_BLUE)
+    grid(axes, highest[0], 5.0, 1.9, fill=blue, label="maxima")
+    grid(axes, means, 7.7, 1.9, label="means")
+    first = list(map(number, x[:kernel_size, :kernel_size].ravel()))
+    values = f"max({', '.join(first)})", f"({' + '.join(first)}) / {len(first)}"
+    for line, (value, pooled) in enumerate(zip(values, (highest[0], means))):
+        text = f"$y[0,0]$ = {value} = {number(pooled[0, 0])}"
+        write(axes, 4.95, 5.7 + 0.8 * line, text, INK if line else BLUE)
+    return Drawing(figure)
+
+
+def level_by_level(x, kernel_size):
+    """Draw an input as blocks; below, count those in each window, level by level."""
+    x = np.array(x, float)
+    y = F.max_pool1d(x[None], kernel_size)[0]
+    levels = np.arange(x.max(), 0, -1)
+    above = (x >= levels[:, None]).astype(float)
+    counts = kernel_size * F.avg_pool1d(above, kernel_size)
+    height, left = len(levels), 2.4
+    below = height + 2.8
+    figure, axes = canvas(left + len(x) + 0.2, below + height + 2.0)
+
+    def box(x, y, width, full):
+        face = TINT_BLUE if full else "none"
+        axes.add_patch(Rectangle((x, y), width, 1, fc=face, ec=FAINT, lw=0.9))
+
+    for row, level in enumerate(levels):
+        for top in (0.3, below):
+            name = rf"$\theta={number(level)}$"
+            write(axes, left - 0.4, row + top + 0.5, name, GREY, ha="right")
+        for h, block in enumerate(above[row]):
+            box(left + h, row + 0.3, 1, block)
+        for p, count in enumerate(counts[row]):
+            place = left + kernel_size * p
+            box(place, row + below, kernel_size, count)
+            middle = place + kernel_size / 2, row + below + 0.5
+            write(axes, *middle, number(count), INK if count else GREY)
+    for top in (0.3, below):
+        for p in range(len(y) + 1):
+            place = left + kernel_size * p
+            axes.plot([place] * 2, [top, top + height], color=INK, lw=1.4)
+        axes.plot([left, left + len(x)], [top + height] * 2, color=INK, lw=1.4)
+    for h, value in enumerate(x):
+        write(axes, left + h + 0.5, height + 0.8, number(value))
+    rows = {"$x[h]$": INK, "levels": BLUE, "blocks": INK}
+    heights = (height + 0.8, below + height + 0.5, below + height + 1.4)
+    for place, (word, colour) in zip(heights, rows.items()):
+        write(axes, left - 0.4, place, word, colour, ha="right")
+    text = "blocks in each window"
+    write(axes, left + len(x) / 2, below - 0.6, text, GREY, fontsize=10)
+    for p, value in enumerate(y):
+        middle = left + kernel_size * (p + 0.5)
+        write(axes, middle, heights[1], number(value), BLUE)
+        write(axes, middle, heights[2], number(counts[:, p].sum()))
+    return Drawing(figure)
+
+
+def shifted_and_pooled(x, kernel_size, shifts):
+    """Pool an input and its shifts; red where the windows start off the stride."""
+    x, left, step = np.array(x, float), 2.0, 3.1
+    figure, axes = canvas(left + len(x) + 0.2, step * len(shifts) - 0.4)
+    for line, shift in enumerate(shifts):
+        moved = np.concatenate([np.zeros(shift), x[: len(x) - shift]])
+        y, at = F.max_pool1d(moved[None], kernel_size, return_indices=True)
+        whole, top = shift % kernel_size == 0, step * line + 0.2
+        tint, colour = (TINT_BLUE, BLUE) if whole else (TINT_RED, RED)
+        fill = np.full(len(x), None)
+        fill[at[0][y[0] > 0]] = tint
+        name = rf"\tau_{shift}x" if shift else "x"
+        for row, text in enumerate((f"${name}$", "maxima")):
+            ink = colour if row else INK
+            write(axes, left - 0.4, top + 0.5 + 1.2 * row, text, ink, ha="right")
+        grid(axes, moved, left, top, fill=[fill])
+        for p, value in enumerate(y[0]):
+            corner = (left + kernel_size * p, top)
+            window = Rectangle(corner, kernel_size, 1, fc="none", ec=INK, lw=2.2)
+            axes.add_patch(window)
+            middle = left + kernel_size * (p + 0.5)
+            write(axes, middle, top + 1.7, number(value), colour)
+    return Drawing(figure)
+
+
+# Channels -----------------------------------------------------------------------------
+
+
+def channels_add_up(x, w, b):
+    """Correlate each channel with its kernel, add the results up, and the bias."""
+    x, w, b = (np.array(array, float) for array in (x, w, b))
+    alone = F.conv1d(x, w[:, None], groups=len(x))
+    total = F.conv1d(x, w[None], b)[0]
+    size, taps, out = x.shape[1], w.shape[1], len(total)
+    figure, axes = canvas(1.9 * (size + taps + out), 3 * len(x) + 3, unit=0.46)
+
+    def wide(values, left, top, fill=None, width=1.0):
+        for column, value in enumerate(values):
+            at = (left + column * width, top)
+            axes.add_patch(Rectangle(at, width, 1, fc=fill or "none", ec=INK, lw=0.9))
+            write(axes, at[0] + width / 2, top + 0.5, number(value))
+
+    kernel_at = size + 1.3
+    sum_at = kernel_at + 1.4 * taps + 1.1
+    for c, (plane, kernel, part) in enumerate(zip(x, w, alone)):
+        top, tint = 2.6 * c + 0.9, (TINT_BLUE, FAINT)[c % 2]
+        wide(plane, 0.1, top, tint)
+        write(axes, 0.1 + size / 2, top - 0.45, f"$x[{c}]$", fontsize=10)
+        write(axes, size + 0.7, top + 0.5, r"$\star$", GREY, fontsize=14)
+        wide(kernel, kernel_at, top, tint, 1.4)
+        at = kernel_at + 0.7 * taps
+        write(axes, at, top - 0.45, f"$w[0,{c}]$", fontsize=10)
+        write(axes, sum_at - 0.55, top + 0.5, "=", GREY, fontsize=14)
+        wide(part, sum_at, top, tint, 1.7)
+    top = 2.6 * len(x) + 0.4
+    rows = {"$b[0]$": np.repeat(b, out), "$y[0]$": total}
+    axes.plot([sum_at, sum_at + 1.7 * out], [top + 1.4] * 2, color=INK, lw=1.2)
+    for row, (name, values) in enumerate(rows.items()):
+        write(axes, sum_at - 0.5, top + 0.5 + 1.8 * row, name, ha="right")
+        wide(values, sum_at, top + 1.8 * row, TINT_RED if row == 0 else None, 1.7)
+    return Drawing(figure)
+
+
+def who_reads_whom(c_in, c_out, groups):
+    """Tables of output against input channels for some numbers of groups."""
+    step = c_in + 1
+    figure, axes = canvas(len(groups) * step + 0.9, c_out + 2.6, unit=0.36)
+    for place, count in enumerate(groups):
+        # Channel c is 1 at position c alone, so y[o, c] says whether o reads c.
+        weight = np.ones((c_out, c_in // count, 1))
+        reads = F.conv1d(np.eye(c_in), weight, groups=count)
+        left = place * step + 1.6
+        for (o, c), value in np.ndenumerate(reads):
+            fill = BLUE if value else "none"
+            box = Rectangle((left + c, 1.2 + o), 1, 1, fc=fill, ec=GREY, lw=0.9)
+            axes.add_patch(box)
+        name = "1 group" if count == 1 else f"{count} groups"
+        write(axes, left + c_in / 2, 0.5, name)
+        write(axes, left + c_in / 2, c_out + 1.8, "$c$", GREY)
+    write(axes, 0.8, 1.2 + c_out / 2, "$o$", GREY)
+    return Drawing(figure)
+
+
+def feature_maps(photograph, largest, **maps):
+    """Show a photograph in colour beside what filters make of it: blue above 0."""
+    last = np.moveaxis(photograph[:, 1:-1, 1:-1], 0, -1)
+    shown = {"photograph": Image.fromarray(np.ascontiguousarray(last, np.uint8))}
+    for name, values in maps.items():
+        shown[name.replace("_", " ")] = _two_sided(values, largest)
+    return Pictures(shown)
+
+
+# Activations --------------------------------------------------------------------------
+
+
+def gradient_by_hand(x, g):
+    """Write x, max(0, x), g, the slope and their product; at the kink, m is open."""
+    x, g = np.array(x, float), np.array(g, float)
+    y, ones = F.relu(x), np.ones_like(x)
+    rows = {
+        "$x$": [number(v) for v in x],
+        r"$\max(0,x)$": [number(v) for v in y],
+        "$g$": [number(v) for v in g],
+        "slope": [number(v) for v in F.relu_backward(ones, x)],
+        r"$g\cdot$slope": [number(v) for v in F.relu_backward(g, x)],
+    }
+    for place in np.flatnonzero(x == 0):
+        rows["slope"][place] = "$m$"
+        rows[r"$g\cdot$slope"][place] = f"${number(g[place])}\\,m$"
+    figure, axes = canvas(len(x) * 1.5 + 3.2, 6.2)
+    for row, (name, words) in enumerate(rows.items()):
+        top = 1.2 * row + 0.1
+        write(axes, 2.7, top + 0.5, name, ha="right")
+        for column, word in enumerate(words):
+            back = TINT_BLUE if x[column] > 0 else "none"
+            colour = RED if x[column] == 0 else INK
+            box = Rectangle((3.1 + 1.5 * column, top), 1.5, 1, fc=back, ec=GREY)
+            box.set(lw=0.9)
+            axes.add_patch(box)
+            write(axes, 3.85 + 1.5 * column, top + 0.5, word, colour)
+    return Drawing(figure)
+
+
+def lines_below_the_ramp(slopes, too_steep):
+    """Draw max(0, x), lines through its kink that stay below it, and one that cuts."""
+    figure, axes = canvas(10.2, 5.9)
+    ends = np.array([-2.0, 0.0, 2.0])
+    axes.plot(4.6 + 2 * ends, 4.0 - 1.8 * F.relu(ends), color=INK, lw=2.8)
+    for m in (*slopes, too_steep):
+        cuts = m == too_steep
+        colour, line = (RED, "--") if cuts else (BLUE, "-")
+        reach = np.array([-1.0, 1.25 if cuts else 2.0])
+        x, y = 4.6 + 2 * reach, 4.0 - 1.8 * m * reach
+        axes.plot(x, y, color=colour, lw=1.3, ls=line)
+        word = f"$m={_slope(m)}$"
+        aside, side = (-0.2, "right") if cuts else (0.15, "left")
+        write(axes, x[-1] + aside, y[-1], word, colour, ha=side, fontsize=11)
+    write(axes, 0.6, 3.6, r"$\max(0,x)$", ha="left")
+    return Drawing(figure)
+
+
+def _slope(value):
+    """Write a slope as a fraction with a small denominator, where it is one."""
+    fraction = Fraction(float(value)).limit_denominator(8)
+    return f"{fraction}".replace("-", "−")
+
+
+def activation_curves(negative_slope):
+    """Draw four activations in blue and their derivatives in red, as computed."""
+    settings = {"leaky_relu": {"negative_slope": negative_slope}}
+    figure, axes = canvas(12.6, 11.0, unit=0.45)
+    for panel, name in enumerate(("relu", "leaky_relu", "sigmoid", "tanh")):
+        left, middle = 3.0 + 6.6 * (panel % 2), 3.5 + 5.6 * (panel // 2)
+        kinked, given = name.endswith("relu"), settings.get(name, {})
+        y, slope = getattr(F, name), getattr(F, f"{name}_backward")
+        x = np.linspace(-4, 4, 161)
+        x = x[y(x, **given) <= 2]
+
+        def draw(x, values, colour, left=left, middle=middle, **style):
+            axes.plot(left + 0.7 * x, middle - 1.6 * values, color=colour, **style)
+
+        for level in (0, 1):
+            ends = np.array([-4.0, 4.0])
+            draw(ends, np.full(2, level), FAINT, lw=1, zorder=0)
+            write(axes, left - 3, middle - 1.6 * level, level, GREY, fontsize=9)
+        draw(np.zeros(2), np.array([-1, 2]), FAINT, lw=1, zorder=0)
+        draw(x, y(x, **given), BLUE, lw=1.9)
+        for part in (x[x < 0], x[x > 0]) if kinked else (x,):
+            draw(part, slope(np.ones_like(part), part, **given), RED, lw=1.5)
+        if kinked:
+            kink = np.zeros(1)
+            draw(kink, slope(kink + 1, kink, **given), RED, marker="o", ms=5)
+        write(axes, left - 2.8, middle - 2.7, name.replace("_", " "), ha="left")
+    return Drawing(figure)
+
+
+def atlas_of_kinks(atlas):
+    """Draw for each function the slopes beside its kink, and the one taken on it."""
+    low = min(min(slopes) for slopes in atlas.values())
+    high = max(max(slopes) for slopes in atlas.values())
+    left, wide = 6.2, 2.3
+
+    def place(slope):
+        return left + wide * (slope - low)
+
+    figure, axes = canvas(place(high) + 0.5, 0.62 * len(atlas) + 1.0, unit=0.44)
+    for tick in np.arange(low, high + 0.01, 0.5):
+        ends = [0.75, 0.62 * len(atlas) + 0.75]
+        axes.plot([place(tick)] * 2, ends, color=FAINT, lw=1, zorder=0)
+        write(axes, place(tick), 0.35, _slope(tick), GREY, fontsize=10)
+    for row, (name, (before, at, after)) in enumerate(atlas.items()):
+        height = 1.1 + 0.62 * row
+        colour = RED if name.startswith("SymPy") else BLUE
+        write(axes, left - 0.5, height, name, colour, ha="right", fontsize=10)
+        between = [place(before), place(after)]
+        axes.plot(between, [height] * 2, color=GREY, lw=1.1, marker="|", ms=7)
+        axes.plot(place(at), height, "o", color=colour, ms=6)
+    return Drawing(figure)
 
 
 # The front page -----------------------------------------------------------------------

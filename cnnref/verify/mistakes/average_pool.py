@@ -104,14 +104,14 @@ MISTAKES = (
         _sweep("avg_pool2d"),
     ),
     Mistake(
-        "W2",
+        "adaptive_avg_pool2d",
         "adaptive bins bounded by rounding instead of floor and ceiling",
         adaptive_avg_pool2d,
         _binned(_rounded),
         _sweep("adaptive_avg_pool2d"),
     ),
     Mistake(
-        "W2",
+        "adaptive_avg_pool2d",
         "adaptive bins as regular windows of stride ⌊H/H_out⌋",
         adaptive_avg_pool2d,
         _binned(_regular),
