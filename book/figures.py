@@ -985,6 +985,360 @@ def atlas_of_kinks(atlas):
     return Drawing(figure)
 
 
+# Reverse mode -------------------------------------------------------------------------
+
+
+def there_and_back(x, first, second):
+    """Draw dense, ReLU, dense: values in blue going right, gradients in red back."""
+    x, first, second = (np.array(a, float) for a in (x, first, second))
+    z = F.linear(x, first)
+    a = F.relu(z)
+    y = F.linear(a, second)
+    above = F.linear_backward(np.ones_like(y), a, second)
+    delta = F.relu_backward(above.input, z)
+    columns = {
+        "x": (x, F.linear_backward(delta, x, first).input),
+        "z": (z, delta),
+        "a": (a, above.input),
+        "y": (y, np.ones_like(y)),
+    }
+    figure, axes = canvas(13.2, 8.2, unit=0.4)
+    lefts = dict(zip(columns, (0.2, 4.3, 7.3, 11.3)))
+    tops = {k: 4.6 - 2.6 * (len(v[0]) - 1) / 2 for k, v in columns.items()}
+
+    def middle(name, unit):
+        return tops[name] + 2.6 * unit
+
+    for source, target, weight in (("x", "z", first), ("a", "y", second)):
+        for (o, i), value in np.ndenumerate(weight):
+            ends = np.array([middle(source, i), middle(target, o)])
+            across = np.array([lefts[source] + 1.7, lefts[target]])
+            colour = FAINT if value == 0 else GREY
+            axes.plot(across, ends, color=colour, lw=1.1, zorder=0)
+            near = np.array([0.3, 0.7] if i % 2 else [0.66, 0.34])
+            back = {"fc": PAPER, "ec": "none", "pad": 1}
+            at = near @ across, near @ ends
+            write(axes, *at, number(value), GREY, fontsize=10, bbox=back)
+    for unit, value in enumerate(z):
+        ends = (lefts["z"] + 1.7, middle("z", unit)), (lefts["a"], middle("a", unit))
+        arrow(axes, *ends, INK if value > 0 else FAINT)
+    for name, (values, gradients) in columns.items():
+        write(axes, lefts[name] + 0.85, 0.5, f"${name}$")
+        for unit, (value, gradient) in enumerate(zip(values, gradients)):
+            left, top = lefts[name], middle(name, unit)
+            for up, word, colour, fill in (
+                (0.9, value, BLUE, TINT_BLUE),
+                (0.0, gradient, RED, TINT_RED),
+            ):
+                box = Rectangle((left, top - up), 1.7, 0.9, fc=fill, ec=GREY, lw=0.8)
+                axes.add_patch(box)
+                write(axes, left + 0.85, top - up + 0.45, number(word), colour)
+    return Drawing(figure)
+
+
+def adjoint_chain(widths):
+    """Draw J₃J₂J₁v and J₁ᵀJ₂ᵀJ₃ᵀg, each matrix as large as the widths make it."""
+    shapes = list(zip(widths[1:], widths))
+    figure, axes = canvas(sum(widths) + 4.2, 2 * max(widths) + 3.6, unit=0.36)
+
+    def product(words, sides, middle, colour, fill):
+        left = 0.4
+        for word, (rows, columns) in zip(words, sides):
+            box = Rectangle((left, middle - rows / 2), columns, rows, fc=fill)
+            box.set(ec=colour, lw=1.1)
+            axes.add_patch(box)
+            write(axes, left + columns / 2, middle, word, colour, fontsize=15)
+            left += columns + 0.5
+
+    layers = range(len(shapes), 0, -1)
+    words = [*(f"$J_{k}$" for k in layers), "$v$"]
+    sides = [*(shapes[k - 1] for k in layers), (widths[0], 1)]
+    product(words, sides, max(widths) / 2 + 0.5, BLUE, TINT_BLUE)
+    words = [*(rf"$J_{k}^\mathsf{{T}}$" for k in reversed(layers)), "$g$"]
+    sides = [*((c, r) for r, c in shapes), (widths[-1], 1)]
+    product(words, sides, 1.5 * max(widths) + 2.3, RED, TINT_RED)
+    return Drawing(figure)
+
+
+def one_row_each(a, outputs):
+    """Draw ∂z[o′]/∂W, one matrix per output: its one row holds the input."""
+    a = np.array(a, float)
+    weight = np.zeros((outputs, len(a)))
+    figure, axes = canvas(outputs * (len(a) + 1.6), outputs + 1.4)
+    for o in range(outputs):
+        unit = np.eye(outputs)[o]
+        slab = F.linear_backward(unit, a, weight).weight
+        fill = [[TINT_BLUE if row == o else ""] * len(a) for row in range(outputs)]
+        colours = [[INK if row == o else GREY] * len(a) for row in range(outputs)]
+        label = rf"$\partial z[{o}]/\partial W$"
+        grid(axes, slab, 0.8 + o * (len(a) + 1.6), 1.2, colours, fill, label)
+    return Drawing(figure)
+
+
+# Backpropagation through pooling ------------------------------------------------------
+
+
+def two_tables_of_shares(x, g, kernel_size, stride, h):
+    """Table of what each window sends to each input: by a maximum, and by a mean."""
+    x, g = np.array(x, float), np.array(g, float)
+    figure, axes = canvas(len(x) + 4.2, 2 * len(g) + 8.0)
+    for column, value in enumerate(x):
+        write(axes, column + 4.3, 0.45, f"$x[{column}]$", fontsize=10)
+        write(axes, column + 4.3, 1.2, number(value))
+    kinds = (F.max_pool1d_backward, "maximum"), (F.avg_pool1d_backward, "mean")
+    for table, (backward, word) in enumerate(kinds):
+        top = 2.7 + table * (len(g) + 3.1)
+        table_of = _shares(backward, g, x, kernel_size, stride)
+        _table_of_shares(axes, top, g, *table_of, word, h)
+        shares, dx = table_of
+        terms = [f"{_share(m)}·{number(v)}" for m, v in zip(shares[:, h], g) if m]
+        line = rf"$\partial L/\partial x[{h}]$ = {' + '.join(terms)} = {number(dx[h])}"
+        write(axes, (len(x) + 4.2) / 2, top + len(g) + 1.65, line, RED)
+    return Drawing(figure)
+
+
+def shares_at_the_border(x, g, kernel_size, stride, padding):
+    """Table of the shares of means that count their padding, and that do not."""
+    x, g = np.array(x, float), np.array(g, float)
+    # With the padding as part of the input, what goes there is not cut off.
+    wide = _shares(F.avg_pool1d_backward, g, np.pad(x, padding), kernel_size, stride)
+    rule = (kernel_size, stride, padding, False, False)
+    inner = _shares(F.avg_pool1d_backward, g, x, *rule)
+    inner = [np.pad(a, [(0, 0)] * (a.ndim - 1) + [(padding,) * 2]) for a in inner]
+    words = {"padding counted": wide, "padding not counted": inner}
+    figure, axes = canvas(len(wide[1]) + 4.2, 2 * len(g) + 4.4)
+    for table, (word, (shares, dx)) in enumerate(words.items()):
+        top = 0.9 + table * (len(g) + 2.3)
+        _table_of_shares(axes, top, g, shares, dx, word, outside=padding)
+    return Drawing(figure)
+
+
+def _shares(backward, g, x, *settings):
+    """Return what a 1 at each output sends to the inputs, and what all of g does."""
+    ones = [backward(e[None], x[None], *settings)[0] for e in np.eye(len(g))]
+    return np.array(ones), backward(g[None], x[None], *settings)[0]
+
+
+def _share(value):
+    return str(Fraction(value).limit_denominator(99))
+
+
+def _table_of_shares(axes, top, g, shares, dx, word, h=None, outside=0):
+    """Draw shares with g before their rows, and what they add up to below."""
+    left, (height, width) = 3.8, shares.shape
+    inside = range(outside, width - outside)
+    for p, k in np.ndindex(height, width):
+        tint = TINT_RED if k == h else TINT_BLUE if k in inside else FAINT
+        cell = Rectangle((left + k, top + p), 1, 1, ec=GREY, lw=0.6)
+        cell.set(fc=tint if shares[p, k] else "none")
+        axes.add_patch(cell)
+        if shares[p, k]:
+            ink = INK if k in inside else GREY
+            write(axes, left + k + 0.5, top + p + 0.5, _share(shares[p, k]), ink)
+    for p, value in enumerate(g):
+        write(axes, left - 2, top + p + 0.5, f"$g[{p}]$", fontsize=10)
+        write(axes, left - 0.7, top + p + 0.5, number(value))
+    for k, value in enumerate(dx):
+        colour = RED if k == h else INK if k in inside else GREY
+        value = number(round(value, 9))
+        write(axes, left + k + 0.5, top + height + 0.5, value, colour)
+    write(axes, left - 0.2, top + height + 0.5, r"$\partial L/\partial x$", ha="right")
+    write(axes, left + width / 2, top - 0.4, word, GREY)
+
+
+def first_or_even(picture, kernel_size):
+    """Show a picture, and where a gradient of ones goes: to the first, and evenly."""
+    y, tile = F.max_pool2d(picture[None], kernel_size), (kernel_size,) * 2
+    ones, rule = np.ones_like(y), (tile, ((0, 0),) * 2, (1, 1))
+    first = F.max_pool2d_backward(ones, picture[None], kernel_size)[0]
+    equal = windows(picture[None], tile, *rule) == y[:, None, None]
+    even = equal / equal.sum((1, 2), keepdims=True)
+    even = windows_backward(even, picture.shape, *rule)[0]
+    planes = {"the digit": picture, "to the first": first, "evenly": even}
+    height, width = picture.shape
+    figure, axes = canvas(3 * width + 2.4, height + 1.4, unit=0.3)
+    for place, (word, plane) in enumerate(planes.items()):
+        left, top = place * (width + 1.1) + 0.1, 1.2
+        write(axes, left + width / 2, 0.5, word)
+        _pixels(axes, plane, left, top)
+        for row, column in np.ndindex(*y.shape[1:]):
+            corner = (left + column * kernel_size, top + row * kernel_size)
+            axes.add_patch(Rectangle(corner, *tile, fc="none", ec=GREY, lw=0.8))
+    return Drawing(figure)
+
+
+# Losses -------------------------------------------------------------------------------
+
+
+def four_labels(scores, counts):
+    """Table of e^z, softmax, target and gradient, and of what p − y says instead."""
+    logits, y = np.log([scores]), np.array([counts], float)
+    p, total = F.softmax(logits, 1), y.sum()
+    slope = F.cross_entropy_backward(np.ones(()), logits, y).input
+    rows = {
+        "$e^z$": np.exp(logits),
+        "$p$": p,
+        "$y$": y,
+        f"${number(total)}\\,p$": total * p,
+        f"${number(total)}\\,p-y$": slope,
+        "$p-y$": p - y,
+    }
+    left, wide = 2.7, 1.7
+    figure, axes = canvas(left + wide * (p.size + 1) + 0.8, 1.2 * len(rows) + 1.0)
+    for column in range(p.size):
+        middle = left + wide * (column + 0.5)
+        write(axes, middle, 0.4, f"class {column}", GREY, fontsize=10)
+    write(axes, left + wide * (p.size + 0.5) + 0.5, 0.4, "sum", GREY, fontsize=10)
+    colours = [INK] * 4 + [BLUE, RED]
+    for row, (name, values) in enumerate(rows.items()):
+        top, colour = 1.2 * row + 0.9, colours[row]
+        write(axes, left - 0.35, top + 0.5, name, colour, ha="right")
+        for column, value in enumerate(values[0]):
+            corner = (left + wide * column, top)
+            back = TINT_BLUE if colour == BLUE else "none"
+            axes.add_patch(Rectangle(corner, wide, 1, fc=back, ec=colour, lw=0.9))
+            write(axes, corner[0] + wide / 2, top + 0.5, _slope(value), colour)
+        beside = left + wide * (p.size + 0.5) + 0.5
+        write(axes, beside, top + 0.5, _slope(values.sum()), colour)
+    return Drawing(figure)
+
+
+def training_curves(right, wrong, classes):
+    """Draw the losses of two trainings over the epochs, and what one cannot reach."""
+    floor = np.log(1 + (classes - 1) / np.e)
+    epochs = np.arange(1, len(right) + 1)
+    figure, axes = canvas(12.4, 6.6)
+
+    def place(epoch, loss):
+        return 1.2 + 0.45 * np.asarray(epoch), 5.6 - 2.1 * np.asarray(loss)
+
+    for level in range(3):
+        axes.plot(*place([0.5, len(right)], [level] * 2), color=FAINT, lw=1, zorder=0)
+        write(axes, 0.9, 5.6 - 2.1 * level, level, GREY, fontsize=10)
+    for epoch in (1, len(right) // 2, len(right)):
+        write(axes, place(epoch, 0)[0], 6.15, epoch, GREY, fontsize=10)
+    axes.plot(*place([0.5, len(right)], [floor] * 2), color=RED, lw=1, ls="--")
+    axes.plot(*place(epochs, right), color=BLUE, lw=2)
+    axes.plot(*place(epochs, wrong), color=RED, lw=2)
+    end = place(len(right), 0)[0] + 0.3
+    notes = (right[-1], "once", BLUE), (wrong[-1] + 0.1, "twice", RED)
+    for loss, word, colour in (*notes, (floor, f"{floor:.2f}", RED)):
+        height = place(0, loss)[1]
+        write(axes, end, height, word, colour, ha="left", fontsize=10)
+    return Drawing(figure)
+
+
+def binary_loss_in_floats(first, last):
+    """Draw the loss of a wrong answer, from its logit and from its sigmoid."""
+    z = np.linspace(first, last, 1201, dtype="f4")
+    t = np.zeros_like(z)
+    exact = F.binary_cross_entropy_with_logits(z, t, reduction="none")
+    rounded = F.binary_cross_entropy(F.sigmoid(z), t, reduction="none")
+    seen = rounded < last
+    most = number(float(rounded.max()))
+    figure, axes = canvas(11.6, 7.2)
+
+    def place(logit, loss):
+        across = 1.4 + 1.05 * (np.asarray(logit) - first)
+        return across, 6.0 - 0.64 * (np.asarray(loss) - first)
+
+    for tick in range(first, last + 1, 4):
+        axes.plot(*place([first, last], [tick] * 2), color=FAINT, lw=1, zorder=0)
+        write(axes, 1.0, place(first, tick)[1], tick, GREY, fontsize=10)
+        write(axes, place(tick, first)[0], 6.5, tick, GREY, fontsize=10)
+    write(axes, 10.4, 6.5, "$z$", GREY)
+    axes.plot(*place(z[seen], rounded[seen]), color=RED, lw=1.6)
+    axes.plot(*place(z, exact), color=BLUE, lw=1.6)
+    start = place(z[seen][-1], rounded[seen][-1])
+    arrow(axes, start, (start[0], 0.3), RED)
+    write(axes, start[0] - 0.2, 0.6, f"to {most}", RED, ha="right", fontsize=10)
+    write(axes, *place(15.2, 16.3), r"from $\sigma(z)$", RED, ha="right")
+    write(axes, *place(18.3, 17.4), "from $z$", BLUE, ha="left")
+    return Drawing(figure)
+
+
+# Softmax ------------------------------------------------------------------------------
+
+
+def shares(exponentials, factor):
+    """Cut a bar of length 1 by exponentials, and by those of shifted logits."""
+    logits = np.log(np.array(exponentials, float))
+    figure, axes = canvas(11.3, 3.9)
+    write(axes, 1.7, 0.35, "$e^{x}$", GREY)
+    write(axes, 4.2, 0.35, "sum", GREY)
+    write(axes, 8.2, 0.35, r"$\mathrm{softmax}(x)$", GREY)
+    for row, x in enumerate((logits, logits + np.log(factor))):
+        top, start = 0.9 + 1.7 * row, 5.2
+        values = np.exp(x).round(6)
+        grid(axes, values, 0.2, top)
+        write(axes, 4.2, top + 0.5, number(values.sum().round(6)))
+        for value, share in zip(values, F.softmax(x, 0), strict=True):
+            wide = 6 * share
+            fill = TINT_RED if value == values.max() else TINT_BLUE
+            bar = Rectangle((start, top), wide, 1, fc=fill, ec=INK, lw=0.9)
+            axes.add_patch(bar)
+            fraction = Fraction(share).limit_denominator(99)
+            write(axes, start + wide / 2, top + 0.5, fraction)
+            start += wide
+    return Drawing(figure)
+
+
+def softmax_jacobian(exponentials):
+    """Table of the Jacobian times the squared sum, with the sums of its lines."""
+    x = np.log(np.array(exponentials, float))
+    jacobian = [F.softmax_backward(one, x, 0) for one in np.eye(len(x))]
+    jacobian = np.array(jacobian) * sum(exponentials) ** 2
+    size, left, top = len(x), 2.2, 1.3
+    figure, axes = canvas(size + 4.6, size + 2.9)
+    own = np.eye(size, dtype=bool)
+    fill = np.where(own, TINT_BLUE, TINT_RED)
+    grid(axes, jacobian.round(6), left, top, fill=fill)
+    write(axes, left + size + 1.2, top - 0.5, "sum", GREY)
+    write(axes, left - 1, top + size + 0.7, "sum", GREY)
+    for place in range(size):
+        write(axes, left - 1, top + place + 0.5, f"$j={place}$")
+        write(axes, left + place + 0.5, top - 0.5, f"$k={place}$", fontsize=10)
+        for axis in (0, 1):
+            line = number(abs(jacobian.sum(axis)[place]).round(6))
+            beside = (left + size + 1.2, top + place + 0.5)
+            below = (left + place + 0.5, top + size + 0.7)
+            write(axes, *(beside if axis else below), line, GREY)
+    return Drawing(figure)
+
+
+def soft_maximum(temperatures):
+    """Draw T·LSE(x/T) for x = (a, 0) over max(a, 0), and its slope, for each T."""
+    a = np.linspace(-4, 4, 161)
+    pairs = np.stack([a, np.zeros_like(a)])
+    figure, axes = canvas(11.3, 6.2)
+    foot, wide = 5.1, 0.6
+    # Beside each panel's middle: how high 1 is in it.
+    panels = {3.0: -0.95, 8.6: -3.5}
+    for middle, high in panels.items():
+        axes.plot([middle, middle], [1.0, foot + 0.3], color=FAINT, lw=1, zorder=0)
+        for level in (0, 1):
+            ends, at = [middle - 2.5, middle + 2.5], foot + high * level
+            axes.plot(ends, [at, at], color=FAINT, lw=1, zorder=0)
+            write(axes, middle - 2.8, at, level, GREY, fontsize=9)
+        for end in (-4, 0, 4):
+            write(axes, middle + wide * end, foot + 0.7, number(end), GREY, fontsize=9)
+    (left, low), (right, steep) = panels.items()
+    write(axes, left - 2.5, 0.5, r"$T\cdot\mathrm{LSE}(x/T)$", ha="left")
+    write(axes, right - 2.5, 0.5, "slope", ha="left")
+    axes.plot(left + wide * a, foot + low * F.relu(a), color=INK, lw=1.4)
+    for place, T in enumerate(temperatures):
+        value = T * F.logsumexp(pairs / T, 0)
+        slope = F.logsumexp_backward(np.ones_like(a), pairs / T, 0)[0]
+        style = {"lw": 1.9, "ls": "--" if place else "-"}
+        axes.plot(left + wide * a, foot + low * value, color=BLUE, **style)
+        axes.plot(right + wide * a, foot + steep * slope, color=RED, **style)
+        key = foot - 3.4 + 0.6 * place
+        axes.plot([left - 2.3, left - 1.6], [key, key], color=BLUE, **style)
+        word = f"$T={_slope(T)}$"
+        write(axes, left - 1.4, key, word, ha="left", fontsize=10)
+    return Drawing(figure)
+
+
 # The front page -----------------------------------------------------------------------
 
 

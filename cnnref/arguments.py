@@ -35,7 +35,9 @@ class Arguments:
         ``kinds`` are the dtypes allowed, as in ``np.dtype.kind``.  With ``same`` its
         dtype must be that of the first array.
         """
-        if not isinstance(array, np.ndarray) or np.ma.isMaskedArray(array):
+        # The two kinds of arrays whose products and sums are others.
+        other = isinstance(array, np.ma.MaskedArray | np.matrix)
+        if not isinstance(array, np.ndarray) or other:
             kind = type(array).__name__
             raise TypeError(f"{self.name}: {label} must be a NumPy array, not {kind}")
         if array.dtype.kind not in kinds:
@@ -80,6 +82,8 @@ class Arguments:
             raise TypeError(reason) from None
         if least is not None and value < least:
             self.fail(f"{label} must be at least {least}, got {value}")
+        if not -(2**63) <= value < 2**63:
+            self.fail(f"{label} must fit into 64 bits, got {value}")
         return value
 
     def number(self, label, value) -> Any:
@@ -95,9 +99,12 @@ class Arguments:
         ):
             raise TypeError(f"{self.name}: {label} must be a number, got {value!r}")
         if not exact:
-            return float(value)  # pyright: ignore[reportArgumentType]
-        if isinstance(value, float) and math.isfinite(value):
-            return Fraction(value)
+            try:
+                return float(value)  # pyright: ignore[reportArgumentType]
+            except OverflowError:
+                self.fail(f"{label} must fit into a float, got {value}")
+        if isinstance(value, float | np.floating) and math.isfinite(value):
+            return Fraction(*value.as_integer_ratio())
         return value
 
     def flag(self, label, value):

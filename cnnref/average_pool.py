@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cnnref.floats import quiet, widened
+from cnnref.floats import quiet, rounded, widened
 from cnnref.max_pool import (
     max_pool1d,
     max_pool1d_backward,
@@ -548,7 +548,8 @@ def _lp_pool_backward(
     check.upstream(grad_output, windows.out)
     if abs(p) == math.inf:
         pool_backward, sign = _MAX_POOL[axes][1], 1 if p > 0 else -1
-        call = (grad_output, sign * abs(input), kernel_size, stride)
+        x = rounded(sign * abs(input), input)
+        call = (grad_output, x, kernel_size, stride)
         return pool_backward(*call, ceil_mode=ceil_mode) * _sign(input)
     volume, how = math.prod(windows.kernel_size), check.means(windows)
     z, root = _mean(input**p, how), Fraction(1) / p

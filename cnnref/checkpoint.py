@@ -6,6 +6,7 @@ read one runs nothing that the file contains.
 
 import json
 import os
+import shutil
 from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
@@ -31,7 +32,8 @@ def save(path, arrays, metadata=None):
 
     They go to a new file in the same folder, which takes the path's place only when it
     is whole and on the disk.  So the path holds the old arrays or the new ones, even if
-    the program or the machine stops in between.
+    the program or the machine stops in between.  A file that was there passes on who
+    may read and write it.
 
     Parameters
     ----------
@@ -71,6 +73,8 @@ def save(path, arrays, metadata=None):
             file.write(serialize(ordered, metadata))
             file.flush()
             os.fsync(file.fileno())
+        with suppress(FileNotFoundError):  # where there was no file before
+            shutil.copymode(path, fresh)
         os.replace(fresh, path)
     except BaseException:
         with suppress(FileNotFoundError):
@@ -110,6 +114,10 @@ def load_metadata(path):
 
 
 def _check(arrays, metadata):
+    for label, given in {"arrays": arrays, "metadata": metadata or {}}.items():
+        if not isinstance(given, dict):
+            kind = type(given).__name__
+            raise TypeError(f"save: {label} must be a dict, not {kind}")
     for name, array in arrays.items():
         if not isinstance(name, str):
             raise TypeError(f"save: the name {name!r} must be a string")

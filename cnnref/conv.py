@@ -12,6 +12,7 @@ import numpy as np
 
 from cnnref.arguments import SPATIAL, Arguments
 from cnnref.correlation import Settings
+from cnnref.floats import conj, widened
 from cnnref.geometry import out_size, same_padding, transposed_size
 from cnnref.tiles import correlate, correlate_input, correlate_weight
 
@@ -95,7 +96,8 @@ def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     -----
     Twin: ``torch.nn.functional.conv2d``.  An input without channels is rejected: the
     sum is empty, and PyTorch returns an output without channels.
-    Derived in "Convolution" (ledger: conv-def-s1, conv-label-conv-s2).
+    Derived in "Convolution and cross-correlation" (ledger: conv-def-s1,
+    conv-label-conv-s2).
 
     Examples
     --------
@@ -202,8 +204,8 @@ def _conv_backward(
     settings, out = check.conv(stride, padding, dilation)
     check.upstream(grad_output, len(weight), out)
     x, g = (a if check.batched else a[None] for a in (input, grad_output))
-    dx = correlate_input(g, _conj(weight), x.shape[2:], settings)
-    dw = correlate_weight(g, _conj(x), weight.shape[2:], settings)
+    dx = correlate_input(g, conj(weight), x.shape[2:], settings)
+    dw = correlate_weight(g, conj(x), weight.shape[2:], settings)
     return _gradients(check, dx, dw, g, bias)
 
 
@@ -430,8 +432,8 @@ def _conv_transpose_backward(
     # Positions added at the end were written by no window, so none may read them.
     cut = tuple((p, p - r) for (p, _), r in zip(settings.padding, added))
     settings = settings._replace(padding=cut)
-    dx = correlate(g, _conj(weight), settings)
-    dw = correlate_weight(_conj(x), g, weight.shape[2:], settings)
+    dx = correlate(g, conj(weight), settings)
+    dw = correlate_weight(conj(x), g, weight.shape[2:], settings)
     return _gradients(check, dx, dw, g, bias)
 
 
@@ -440,13 +442,9 @@ def _gradients(check, dx, dw, g, bias):
     db = None
     if bias is not None:
         # Without the cast NumPy would widen small integers.
-        db = g.sum(axis=(0, *range(2, g.ndim))).astype(g.dtype, copy=False)
+        total = widened(g).sum(axis=(0, *range(2, g.ndim)))
+        db = total.astype(g.dtype, copy=False)
     return ConvGradients(dx if check.batched else dx[0], dw, db)
-
-
-def _conj(array):
-    """Conjugate a complex array, as gradients in PyTorch's convention need."""
-    return array.conj() if np.iscomplexobj(array) else array
 
 
 # What makes a call valid --------------------------------------------------------------

@@ -249,7 +249,8 @@ def cross_entropy_backward(
     shares = call.shares(ignore_index, label_smoothing)
     g = call.share(grad_output, shares)
     with quiet():
-        slope = shares.slope(g, call.x)
+        # In the input's byte order too, which a product may change.
+        slope = shares.slope(g, call.x).astype(call.x.dtype, copy=False)
         dx = call.like_input(log_softmax_backward(slope, call.x, dim=1))
         if isinstance(shares, _Chosen):
             return WeightedLossGradients(dx, None, None)

@@ -158,7 +158,13 @@ def read_idx(path):
             f"read_idx: {path} has {found} bytes of entries, but its shape {shape} of "
             f"{dtype.name} takes {expected}"
         )
-    entries = np.frombuffer(data, dtype, offset=start).reshape(shape)
+    entries = np.frombuffer(data, dtype, offset=start)
+    try:
+        entries = entries.reshape(shape)
+    except ValueError as error:
+        raise ValueError(
+            f"read_idx: {path} has {axes} axes, more or larger than NumPy's: {error}"
+        ) from None
     return entries.astype(dtype.newbyteorder("="))
 
 

@@ -273,11 +273,11 @@ def kaiming_normal(
 
 # What makes a call valid --------------------------------------------------------------
 
-_LINEAR = {
+_LINEAR = (
     "linear",
     *(f"conv{axes}d" for axes in (1, 2, 3)),
     *(f"conv_transpose{axes}d" for axes in (1, 2, 3)),
-}
+)
 _GAINS = dict.fromkeys(_LINEAR, 1) | {
     "sigmoid": 1,
     "tanh": 5 / 3,
@@ -291,6 +291,9 @@ def _uniform(call, shape, a, b, generator, dtype):
     a, b = (_finite(call, label, bound) for label, bound in (("a", a), ("b", b)))
     if a > b:
         call.fail(f"the bounds are [{a}, {b}], from the larger to the smaller")
+    largest = float(min(np.finfo(dtype).max, np.finfo(float).max))
+    if max(b - a, -a, b) > largest:
+        call.fail(f"the bounds are [{a}, {b}], but {dtype} ends at {largest}")
     return generator.uniform(a, b, shape).astype(dtype)
 
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cnnref.arguments import Arguments
+from cnnref.floats import conj, widened
 
 __all__ = ["LinearGradients", "linear", "linear_backward"]
 
@@ -107,7 +108,7 @@ def linear_backward(grad_output, input, weight, bias=None):
     """
     call = _Check("linear_backward", input, weight, bias)
     call.gradient(grad_output, call.out, call.out_axes)
-    x, w = map(_conj, call.matrices())
+    x, w = map(conj, call.matrices())
     g = grad_output.reshape(len(x), len(w))
     dx = np.matmul(g, w).reshape(input.shape)
     dw = np.matmul(g.T, x).reshape(weight.shape)
@@ -121,14 +122,9 @@ def _summed(g, shape):
         return g.copy()
     added = g.ndim - len(shape)
     repeated = [a for a, n in enumerate(shape, added) if n == 1 and g.shape[a] != 1]
-    # Without the dtype NumPy would widen small integers.
-    total = g.sum(axis=(*range(added), *repeated), dtype=g.dtype, keepdims=True)
-    return total.reshape(shape)
-
-
-def _conj(array):
-    """Conjugate a complex array, as gradients in PyTorch's convention need."""
-    return array.conj() if np.iscomplexobj(array) else array
+    total = widened(g).sum(axis=(*range(added), *repeated), keepdims=True)
+    # Without the cast small integers would stay as wide as NumPy sums them.
+    return total.astype(g.dtype, copy=False).reshape(shape)
 
 
 class _Check(Arguments):

@@ -36,7 +36,7 @@ def pad(input, pad, mode="constant", value=None):
         A negative number crops.
     mode : "constant", "reflect", "replicate" or "circular"
     value : float, optional
-        The constant, 0 unless given.
+        The constant, 0 unless given.  Beside bool also True or False.
 
     Returns
     -------
@@ -218,10 +218,13 @@ class _Check(Arguments):
     def _stored(self, value):
         """Return the constant in the input's dtype, if it holds it."""
         dtype = self.arrays["input"][0].dtype
+        if dtype.kind == "b" and isinstance(value, bool | np.bool_):
+            return bool(value)
         value = self.number("value", 0 if value is None else value)
         if dtype.kind in "Ob" or (dtype.kind in "fc" and not math.isfinite(value)):
             return value
         limits = np.iinfo(dtype) if dtype.kind in "iu" else np.finfo(dtype)
-        if not limits.min <= float(value) <= limits.max:
+        # As Python's integers: NumPy would round the value to the limit's dtype.
+        if not int(limits.min) <= value <= int(limits.max):
             self.fail(f"value = {value} does not fit into {dtype}")
         return value

@@ -84,10 +84,11 @@ def interpolate(
     Twin: ``torch.nn.functional.interpolate``.  Its mode "lanczos" and linear modes of
     uint8 images, which round on the way, are not offered.
     For the nearest modes t and its product with p are taken in single precision
-    whatever the dtype, as PyTorch takes them in most of its kernels; p·t is p itself
-    where the size stays, and p/2 where it doubles, whatever the factor.  Where p·t is
-    near an integer, PyTorch's kernels differ among each other, and its gradient need
-    not be that of its forward.
+    whatever the dtype, as PyTorch takes them in most of its kernels.  For "nearest" p·t
+    is p itself where the size stays, and p/2 where it doubles, whatever the factor: so
+    it is in PyTorch's gradients and in its images, not in its sequences and volumes,
+    whose gradients are then not those of their forward.  Where p·t is near an integer,
+    PyTorch's kernels differ among each other.
 
     Examples
     --------
@@ -162,7 +163,7 @@ def _below(h, n, scale, shift):
 
 
 def _nearest(h, n, scale):
-    # PyTorch copies and doubles whatever factor has led to such a size.
+    # PyTorch's gradients copy and double whatever factor has led to such a size.
     return _below(h, n, None if n in (h, 2 * h) else scale, shift=0)
 
 

@@ -63,7 +63,7 @@ def apply(matrix, x, axis):
     if matrix.weights is not None:
         y *= matrix.weights[order].reshape(-1, *rest)
     if len(rows) < len(order):
-        y = np.add.reduceat(y, starts, axis, dtype=x.dtype)
+        y = np.add.reduceat(y, starts, axis).astype(x.dtype, copy=False)
     if len(rows) == matrix.shape[0]:
         return y
     shape = list(x.shape)

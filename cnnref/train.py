@@ -126,6 +126,8 @@ def fit(
     """
     _check("fit", x, y, batch_size, epochs=epochs)
     if validation is not None:
+        if not isinstance(validation, tuple | list) or len(validation) != 2:
+            raise TypeError("fit: validation must be two arrays, inputs and targets")
         _check("fit: validation", *validation, batch_size=batch_size)
     _check_parameters(model, optimizer)
     generator = np.random.default_rng(generator)

@@ -175,11 +175,13 @@ def normalize_backward(grad_output, input, p=2.0, dim=1, eps=1e-12, out=None):
     x, g = doubled(input), doubled(grad_output)
     norm = _norm(x, p, axes)
     bound = np.maximum(norm, eps)
-    slope = np.where(norm >= eps, _norm_slope(x, norm, p, axes), 0)
+    # The number of entries, ‖x‖_0, moves with none of them.
+    moves = (norm >= eps) & (p != 0)
     products = g * conj(x)
     products = products.real if np.iscomplexobj(x) else products
     along = products.sum(axes, keepdims=True) / bound
-    return rounded((g - slope * along) / bound, input)
+    through_norm = np.where(moves, _norm_slope(x, norm, p, axes) * along, 0)
+    return rounded((g - through_norm) / bound, input)
 
 
 def _norm(x, p, axes):

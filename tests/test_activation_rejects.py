@@ -229,6 +229,13 @@ def test_a_gradient_of_another_dtype_is_refused(name):
         run(f"{name}_backward", arguments)
 
 
+def test_a_number_too_large_for_a_float_is_refused():
+    arguments = RIGHT["elu"] | {"alpha": 10**400}
+    with pytest.raises(OverflowError):
+        run_torch("elu", arguments)
+    refusal("elu", arguments, ValueError, "alpha must fit into a float, got 1000")
+
+
 @pytest.mark.parametrize(
     ("name", "setting"), [("elu", "alpha"), ("softplus", "beta"), ("celu", "alpha")]
 )

@@ -4,11 +4,13 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from functools import cache
 from html import unescape
 from importlib import import_module
 from inspect import getdoc, isfunction
 from pkgutil import walk_packages
 
+import nbformat
 import pytest
 import torch
 from built import HTML, path_of
@@ -18,6 +20,7 @@ from tiny import BOOK
 
 import cnnref
 from cnnref import functional
+from cnnref.verify.ledger import read_ledger
 
 import api_docs  # isort: skip
 
@@ -81,6 +84,25 @@ def test_an_example_is_given(name):
 def test_the_twin_is_named(name):
     ours = not hasattr(torch.nn.functional, name.removesuffix("_backward"))
     assert ours or has(name, lambda entry: "Twin" in dict(entry.fields))
+
+
+CHAPTERS = {row.id: row.chapter for row in read_ledger(BOOK / "ledger.yml").rows}
+
+
+@cache
+def title(chapter):
+    """Return the title of a chapter that is written."""
+    cells = nbformat.read(BOOK / f"{chapter}.ipynb", as_version=4).cells
+    return cells[0].source.partition("\n")[0].removeprefix("# ")
+
+
+@every_operation
+def test_a_chapter_is_cited_by_its_title_and_owns_the_rows(name):
+    text = " ".join(getdoc(getattr(functional, name)).split())
+    for cited, rows in re.findall(r'Derived in "(.+?)" \(ledger: (.+?)\)', text):
+        for row in rows.split(", "):
+            if (BOOK / f"{CHAPTERS[row]}.ipynb").exists():
+                assert title(CHAPTERS[row]) == cited
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -265,6 +265,15 @@ def test_the_root_of_a_negative_zero_is_that_of_zero(norm):
 
 
 @pytest.mark.parametrize("p", [1, 2, 3, INF, -INF])
+def test_arrays_may_have_their_bytes_swapped(p):
+    x, g = np.array([[1.0, -3.0, 2.0, 0.5]]), np.array([[5.0, 7.0]])
+    swapped = (a.astype(">f8") for a in (g, x))
+    dx = functional.lp_pool1d_backward(*swapped, p, 2)
+    expected = functional.lp_pool1d_backward(g, x, p, 2)
+    np.testing.assert_array_equal(dx, expected)
+
+
+@pytest.mark.parametrize("p", [1, 2, 3, INF, -INF])
 def test_a_window_of_zeros_hands_nothing_back(p):
     x, g = np.zeros((1, 4)), np.ones((1, 2))
     assert not functional.lp_pool1d_backward(g, x, p, 2).any()

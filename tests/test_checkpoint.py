@@ -200,6 +200,9 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path, read):
         ),
         ({}, {"epoch": 7}, TypeError, "metadata must be strings, got 'epoch': 7"),
         ({}, {7: "epoch"}, TypeError, "metadata must be strings, got 7: 'epoch'"),
+        ([np.ones(2)], None, TypeError, "arrays must be a dict, not list"),
+        (None, None, TypeError, "arrays must be a dict, not NoneType"),
+        ({}, "epoch 7", TypeError, "metadata must be a dict, not str"),
     ],
 )
 def test_what_the_format_cannot_hold_is_refused(path, arrays, metadata, error, message):
@@ -247,6 +250,14 @@ def test_the_file_is_as_readable_as_any_other(path):
     checkpoint.save(path, {})
     (path.parent / "other").touch()
     assert path.stat().st_mode == (path.parent / "other").stat().st_mode
+
+
+def test_a_file_that_is_there_passes_on_who_may_read_it(path):
+    """Else what its owner has closed to others would be open to them again."""
+    checkpoint.save(path, {})
+    path.chmod(0o600)
+    checkpoint.save(path, {"x": np.zeros(3)})
+    assert path.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_link_goes_on_to_name_its_file(path):

@@ -199,6 +199,16 @@ def test_the_callers_arrays_stay_as_they_are(name):
             np.testing.assert_array_equal(array, kept.arrays[argument], strict=True)
 
 
+@pytest.mark.parametrize("name", ["conv2d_backward", "conv_transpose2d_backward"])
+def test_a_bias_gradient_in_half_precision_is_summed_in_single(name):
+    """In half precision the sum of 4096 hundredths would stop at 32, not at 41."""
+    x, weight = np.ones((4096, 2, 1, 1), "f2"), np.ones((2, 2, 1, 1), "f2")
+    g, bias = np.full_like(x, 0.01), np.zeros(2, "f2")
+    db = getattr(functional, name)(g, x, weight, bias).bias
+    expected = np.full(2, 4096 * float(np.float16(0.01)))
+    np.testing.assert_array_equal(db, expected.astype("f2"), strict=True)
+
+
 def test_a_kernel_of_one_copies_too():
     """The identity could be a view of its input; it is not."""
     x, weight = np.ones((1, 1, 3)), np.ones((1, 1, 1))

@@ -147,6 +147,8 @@ def test_the_right_call_is_accepted(name):
         wrong("conv_transpose1d", "stride must be at least 1, got 0", stride=0),
         wrong("conv_transpose2d", "padding must be at least 0, got -1", padding=-1),
         wrong("conv_transpose3d", "dilation must be at least 1, got 0", dilation=0),
+        wrong("conv2d", "stride must fit into 64 bits, got 9223", stride=2**63),
+        wrong("conv_transpose2d", r"fit into 64 bits, got 9223", padding=(0, 2**63)),
         wrong("conv1d", r"1 or 1 integers, got \(1, 1\)", stride=(1, 1)),
         wrong("conv2d", r"1 or 2 integers, got \(1, 1, 1\)", stride=(1, 1, 1)),
         wrong("conv2d", r"1 or 2 integers, got \[1, 1, 1\]", padding=[1, 1, 1]),

@@ -132,6 +132,14 @@ def test_the_byte_order_is_big_endian(tmp_path):
             bytes([0, 0, 8, 3]) + b"\xff" * 12,
             rf"has 0 bytes of entries, .* takes {(2**32 - 1) ** 3}",
         ),
+        (
+            bytes([0, 0, 8, 65]) + bytes([0, 0, 0, 1]) * 65 + b"!",
+            "has 65 axes, more or larger than NumPy's: ",
+        ),
+        (
+            bytes([0, 0, 8, 4, 0, 0, 0, 0]) + b"\xff" * 12,
+            "has 4 axes, more or larger than NumPy's: ",
+        ),
         (gzip.compress(MATRIX)[:-9], "is a damaged gzip file: .*ended before"),
         (gzip.compress(MATRIX)[:10] + b"\xff" * 9, "is a damaged gzip file: "),
         (gzip.compress(MATRIX)[:-8] + b"\0" * 8, "is a damaged gzip file: CRC check"),

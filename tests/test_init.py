@@ -176,6 +176,12 @@ WRONG = [
         {"a": 2, "b": 1},
         r"the bounds are \[2.0, 1.0\], from the larger",
     ),
+    (
+        "uniform",
+        (2,),
+        {"a": -1e308, "b": 1e308},
+        r"the bounds are \[-1e\+308, 1e\+308\], but float64 ends at 1.79.*e\+308",
+    ),
     ("normal", (2,), {"std": -1}, "std must be at least 0, got -1"),
     ("xavier_uniform", (2,), {}, r"needs the sizes .* but the shape is \(2,\)"),
     ("xavier_normal", (), {}, r"needs the sizes .* but the shape is \(\)"),
@@ -214,6 +220,23 @@ def test_a_gain_that_pytorch_has_not_is_refused(arguments, message):
         init.calculate_gain(*arguments)
     with pytest.raises((TypeError, ValueError)):
         torch.nn.init.calculate_gain(*arguments)
+
+
+def test_bounds_lie_within_the_dtype():
+    given = {"a": 0, "b": 7e4, "dtype": np.float16}
+    with pytest.raises(
+        ValueError, match=r"\[0.0, 70000.0\], but float16 ends at 65504"
+    ):
+        init.uniform((2,), generator=generator(), **given)
+    with pytest.raises(RuntimeError, match="out of bounds"):
+        torch.nn.init.uniform_(torch.empty(2, dtype=torch.float16), 0, 7e4)
+
+
+def test_the_gains_are_listed_in_one_order():
+    """That of a set would change from run to run."""
+    listed = "'linear', 'conv1d', .*'conv_transpose3d', 'sigmoid', .*'leaky_relu', not"
+    with pytest.raises(ValueError, match=f"must be one of {listed}"):
+        init.calculate_gain("gelu")
 
 
 @pytest.mark.parametrize("made", [None, 0, np.random.RandomState(0), torch.Generator()])

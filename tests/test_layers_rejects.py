@@ -228,6 +228,13 @@ def test_what_is_no_layer_is_refused(args, error, message):
         layers.Sequential(*args)
 
 
+def test_a_name_is_a_string():
+    with pytest.raises(TypeError, match="name should be a string"):
+        torch.nn.Sequential().add_module(5, torch.nn.ReLU())
+    with pytest.raises(TypeError, match="Sequential: the name 5 must be a string"):
+        layers.Sequential({5: layers.ReLU()})
+
+
 @pytest.mark.parametrize("name", ["", "a.b"])
 def test_a_name_that_would_be_ambiguous_is_refused(name):
     with pytest.raises((KeyError, ValueError)):
@@ -286,6 +293,16 @@ def test_a_state_of_another_kind_is_refused():
     state = layers.BatchNorm1d(1).state_dict() | {"num_batches_tracked": np.array(1.5)}
     with pytest.raises(ValueError, match="num_batches_tracked has dtype float64"):
         layers.BatchNorm1d(1).load_state_dict(state)
+
+
+@pytest.mark.parametrize("state", [None, [ones((1, 1)), ones(1)]])
+def test_a_state_that_is_no_dict_is_refused(state):
+    with pytest.raises(TypeError):
+        torch.nn.Linear(1, 1).load_state_dict(state)
+    kind = type(state).__name__
+    message = f"^Linear: load_state_dict needs a dict of arrays, not {kind}"
+    with pytest.raises(TypeError, match=message):
+        layers.Linear(1, 1).load_state_dict(state)
 
 
 def test_a_state_of_tensors_is_refused():

@@ -50,6 +50,25 @@ def test_every_dtype_of_pytorch_is_kept(dtype):
     assert sweep.disagreement(functional.linear) is None
 
 
+def test_a_bias_gradient_in_half_precision_is_summed_in_single():
+    """In half precision the sum of 4096 hundredths would stop at 32, not at 41."""
+    arrays = {"grad_output": (4096, 3), "input": (4096, 2), "weight": (3, 2)}
+    arrays = {k: np.full(shape, 0.01, "f2") for k, shape in arrays.items()}
+    call = Call(arrays | {"bias": np.zeros(3, "f2")}, {})
+    sweep = torch_sweep("linear_backward", [call])
+    assert sweep.disagreement(functional.linear_backward) is None
+
+
+def test_arrays_may_have_their_bytes_swapped():
+    for call in few_calls("linear_backward"):
+        swapped = with_arrays(call, lambda array: array.astype(">f8"))
+        got, expected = (
+            named(c.of(functional.linear_backward)) for c in (swapped, call)
+        )
+        for argument, array in got.items():
+            np.testing.assert_array_equal(array, expected[argument])
+
+
 def test_complex_gradients_are_conjugate():
     few = [
         with_arrays(call, lambda array: array + 1j * np.roll(array, 1))

@@ -316,6 +316,12 @@ def test_two_dtypes_are_refused(name):
     refused(name, arguments, TypeError, "input is float64 but target is float32")
 
 
+def test_a_matrix_whose_square_is_another_is_refused():
+    """A difference of np.matrix would be squared as a matrix, not entry by entry."""
+    x = np.ones((2, 2)).view(np.matrix)
+    refused("mse_loss", {"input": x, "target": x}, TypeError, "NumPy array, not matrix")
+
+
 def test_only_float_distances():
     """PyTorch has the l1_loss of integers, without a mean, and of complex numbers."""
     for dtype in ("i8", "c16"):

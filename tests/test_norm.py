@@ -125,6 +125,15 @@ def test_extremes_are_as_in_pytorch(name, odd):
     assert_pytorch_agrees(name, call_of(name, x))
 
 
+@pytest.mark.parametrize("p", [0, -1, -np.inf, 1, 2, np.inf])
+@pytest.mark.parametrize("eps", [1e-12, 1.0])
+def test_a_norm_that_does_not_move_has_no_gradient_at_infinity(p, eps):
+    """0 times what comes through the norm would be NaN, where that is infinite."""
+    call = Call({"input": np.array([[-np.inf, 0.0, 0.0]])}, {"p": p, "eps": eps})
+    call = call.replace(grad_output=np.array([[1.0, -1.0, -3.0]]))
+    assert_pytorch_agrees("normalize_backward", call)
+
+
 @pytest.mark.parametrize("eps", [0.0, -1.0, np.nan, np.inf])
 @pytest.mark.parametrize("name", ["group_norm", "layer_norm", "rms_norm", "normalize"])
 def test_an_odd_eps_is_as_in_pytorch(name, eps):

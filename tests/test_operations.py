@@ -151,6 +151,19 @@ def test_arrays_are_read_wherever_they_lie_and_left_alone(name):
 
 
 @every_operation
+def test_numbers_in_the_other_byte_order_are_the_same(name):
+    function = getattr(functional, name)
+    tolerance = 0 if operation(name).exact else 1e-12
+    for call in few_calls(name):
+        swapped = with_floats(call, lambda a: a.astype(a.dtype.newbyteorder()))
+        got = named(swapped.of(function))
+        for argument, array in named(call.of(function)).items():
+            np.testing.assert_allclose(
+                got[argument], array, rtol=tolerance, atol=tolerance
+            )
+
+
+@every_operation
 def test_no_result_shares_memory_with_an_argument(name):
     """Else to change the one would change the other without a word."""
     for call in few_calls(name):

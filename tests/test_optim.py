@@ -362,6 +362,20 @@ def test_a_step_keeps_the_dtype_and_writes_to_no_argument(name, dtype):
 
 
 @each
+@pytest.mark.parametrize("dtype", ["f4", "f8", "c16"])
+def test_a_step_keeps_the_byte_order(name, dtype):
+    """A view of the result as it lies would be of other numbers."""
+    other = np.dtype(dtype).newbyteorder()
+    native = swapped = np.array([1, 2]).astype(dtype), None
+    for _ in range(2):
+        native = STEPS[name](native[0], np.ones(2, dtype), native[1])
+        swapped = STEPS[name](swapped[0].astype(other), np.ones(2, other), swapped[1])
+        for array, expected in zip((swapped[0], *swapped[1]), (native[0], *native[1])):
+            np.testing.assert_array_equal(array, expected)
+            assert not isinstance(array, np.ndarray) or array.dtype == other
+
+
+@each
 def test_an_optimizer_writes_to_no_parameter(name):
     given = [np.ones(3), np.array(2.0)]
     optimizer = getattr(optim, name)(given)

@@ -105,6 +105,8 @@ W, B = np.ones(2), np.ones(3)
 PARAMS = {
     "none": ([], ValueError, "there are no parameters"),
     "one array": (W, TypeError, "params must be a list or a dict, not one array"),
+    "nothing": (None, TypeError, "params must be a list or a dict, not NoneType"),
+    "a group of a number": ([{"params": 3}], TypeError, "a list or a dict, not int"),
     "numbers": ([W, 2.0], TypeError, "param must be a NumPy array, not float"),
     "a group among arrays": ([W, {"params": B}], TypeError, "not dict"),
     "a group without": ([{"lr": 1}], TypeError, "a group must be a dict with 'params'"),
@@ -267,7 +269,13 @@ def test_a_state_without_its_number_of_steps_is_not_loaded():
 
 def test_what_is_no_state_dict_is_not_loaded():
     leaf = torch.nn.Parameter(torch.ones(2))
-    for wrong in ({}, {"state": {}}, [], None):
+    for wrong in (
+        *({}, {"state": {}}, [], None),
+        {"state": None, "param_groups": [{"params": [0]}]},
+        {"state": {0: 3}, "param_groups": [{"params": [0]}]},
+        *({"state": {}, "param_groups": groups} for groups in (None, [None], [{}])),
+        {"state": {}, "param_groups": [{"params": 0}]},
+    ):
         with pytest.raises(TypeError, match="a dict with 'state' and 'param_groups'"):
             optim.Adam([W]).load_state_dict(wrong)
         with pytest.raises((KeyError, TypeError, AttributeError)):

@@ -115,6 +115,8 @@ def test_every_dtype_of_pytorch_is_kept(mode, dtype):
         ("u1", 255, 255),
         ("?", 0.5, True),
         ("?", np.nan, True),
+        ("?", True, True),
+        ("?", False, False),
         ("c8", 2, 2),
     ],
 )
@@ -127,7 +129,11 @@ def test_the_constant_takes_the_dtype_of_the_input(dtype, value, stored):
 
 
 @pytest.mark.parametrize(
-    ("dtype", "value"), [("u1", 256), ("u1", -1), ("i8", np.inf), ("i8", 1e300)]
+    ("dtype", "value"),
+    [
+        *(("u1", 256), ("u1", -1), ("i8", np.inf), ("i8", 1e300)),
+        *(("f2", 1e5), ("f4", 1e39), ("c8", -1e300)),
+    ],
 )
 def test_a_constant_that_does_not_fit_is_refused(dtype, value):
     x = np.ones(1, dtype)
@@ -137,10 +143,22 @@ def test_a_constant_that_does_not_fit_is_refused(dtype, value):
         functional.pad(x, (1, 0), value=value)
 
 
-def test_a_fraction_is_padded_with_a_fraction():
+@pytest.mark.parametrize("half", [0.5, np.float32(0.5), Fraction(1, 2)])
+def test_a_fraction_is_padded_with_a_fraction(half):
     x = np.array([Fraction(1, 3)], object)
-    y = functional.pad(x, (0, 1), value=0.5)
+    y = functional.pad(x, (0, 1), value=half)
+    assert {type(entry) for entry in y} == {Fraction}
     assert y.tolist() == [Fraction(1, 3), Fraction(1, 2)]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_arrays_may_have_their_bytes_swapped(mode):
+    x = np.arange(12.0).reshape(2, 1, 6)
+    g = np.arange(18.0).reshape(2, 1, 9)
+    for name, arrays in (("pad", (x,)), ("pad_backward", (g, x))):
+        function = getattr(functional, name)
+        y = function(*(a.astype(">f8") for a in arrays), (2, 1), mode)
+        np.testing.assert_array_equal(y, function(*arrays, (2, 1), mode))
 
 
 @pytest.mark.parametrize("mode", MODES)

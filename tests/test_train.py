@@ -446,6 +446,16 @@ def test_a_bar_is_for_terminals_only(monkeypatch, stream, progress, shown):
             "fit: there are no examples",
         ),
         (
+            {"validation": np.ones((3, 64))},
+            TypeError,
+            "fit: validation must be two arrays, inputs and targets",
+        ),
+        (
+            {"validation": (np.ones((3, 64)),)},
+            TypeError,
+            "fit: validation must be two arrays, inputs and targets",
+        ),
+        (
             {"validation": (np.ones((3, 64)), np.zeros(2, int))},
             ValueError,
             "fit: validation: there are 3 inputs but 2 targets",

@@ -1,6 +1,6 @@
 """What a layer is: an operation with its settings and parameters; and a row of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -195,6 +195,8 @@ class Sequential:
             if not isinstance(layer, Layer | Sequential):
                 kind = type(layer).__name__
                 raise TypeError(f"Sequential: {name} must be a layer, not {kind}")
+            if not isinstance(name, str):
+                raise TypeError(f"Sequential: the name {name!r} must be a string")
             if not name or "." in name:
                 raise ValueError(
                     f"Sequential: {name!r} is no name: empty or with a dot"
@@ -305,6 +307,9 @@ def array_shape(layer, call):
 
 def _matching(name, own, given):
     """Return the given arrays in the dtypes of the layer's own, once all agree."""
+    if not isinstance(given, Mapping):
+        kind = type(given).__name__
+        raise TypeError(f"{name}: load_state_dict needs a dict of arrays, not {kind}")
     # Files from before PyTorch counted the batches have no count: it stays.
     uncounted = {k for k in own if k.endswith("num_batches_tracked")} - given.keys()
     problems = [f"{k} is missing" for k in own.keys() - given.keys() - uncounted]

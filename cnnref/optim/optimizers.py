@@ -1,5 +1,6 @@
 """The optimizers: the parameters of a network, their states, and what moves them."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -68,7 +69,8 @@ class Optimizer:
         name = type(self).__name__
         if isinstance(params, np.ndarray):
             raise TypeError(f"{name}: params must be a list or a dict, not one array")
-        groups = [{"params": params}] if isinstance(params, dict) else list(params)
+        named = isinstance(params, dict)
+        groups = [{"params": params}] if named else _listed(name, params)
         if not groups or params == {}:
             raise ValueError(f"{name}: there are no parameters to move")
         if not isinstance(groups[0], dict):
@@ -208,9 +210,11 @@ class Optimizer:
             Then nothing is changed.
         """
         name = f"{type(self).__name__}.load_state_dict"
-        parts = {"state", "param_groups"}
-        if not isinstance(state_dict, dict) or parts - state_dict.keys():
-            raise TypeError(f"{name}: a dict with 'state' and 'param_groups' is needed")
+        if not _is_state_dict(state_dict):
+            raise TypeError(
+                f"{name}: a dict with 'state' and 'param_groups' is needed, "
+                "as state_dict returns it"
+            )
         saved = state_dict["param_groups"]
         here, there = (
             [len(group["params"]) for group in groups]
@@ -268,11 +272,33 @@ class Optimizer:
         return [(k, grads[k]) for k in names]
 
 
+def _is_state_dict(given):
+    """Tell whether this has the structure of what an optimizer's state_dict returns."""
+    return (
+        isinstance(given, dict)
+        and isinstance(given.get("state"), dict)
+        and isinstance(given.get("param_groups"), list | tuple)
+        and all(isinstance(fields, dict) for fields in given["state"].values())
+        and all(
+            isinstance(group, dict) and isinstance(group.get("params"), list | tuple)
+            for group in given["param_groups"]
+        )
+    )
+
+
+def _listed(name, params):
+    """Return a list of what there is to move, or refuse what is no collection."""
+    if not isinstance(params, Iterable):
+        kind = type(params).__name__
+        raise TypeError(f"{name}: params must be a list or a dict, not {kind}")
+    return list(params)
+
+
 def _names_and_arrays(name, params):
     """Return the names of a group's parameters, or None, and the arrays."""
     if isinstance(params, np.ndarray):
         params = [params]
-    pairs = list(params.items() if isinstance(params, dict) else params)
+    pairs = _listed(name, params.items() if isinstance(params, dict) else params)
     named = [isinstance(pair, tuple) for pair in pairs]
     if any(named) and not all(named):
         raise ValueError(f"{name}: some parameters have names, and some have none")

@@ -220,8 +220,9 @@ def _row(array):
 
 
 def _shaped(row, param):
-    """Lay a row out as the parameter is."""
-    return row.view(param.dtype).reshape(param.shape)
+    """Lay a row out as the parameter is, and in its byte order."""
+    dtype = param.dtype.newbyteorder(row.dtype.byteorder)
+    return row.view(dtype).astype(param.dtype, copy=False).reshape(param.shape)
 
 
 def _each_array(state, change):

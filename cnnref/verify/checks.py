@@ -14,7 +14,7 @@ import sympy
 from cnnref.symbolic import Entry, Index, ZSum, equal, evaluate, settle_floors
 from cnnref.symbolic.expressions import Bracket, Within
 from cnnref.verify.calls import seeded_draw
-from cnnref.verify.sweeps import _short
+from cnnref.verify.sweeps import short, told_apart
 from cnnref.verify.verdict import Disagreement, Verdict, passed
 
 __all__ = ["agrees", "derived", "rejects", "tested"]
@@ -81,8 +81,8 @@ def rejects(claim, wrong, right, sweep=None, rows: Sequence[str] = ()) -> Verdic
 def tested(claim, got, expected, rows: Sequence[str] = ()) -> Verdict:
     """Check a statement of words or code: what was computed is what it says."""
     if type(got) is not type(expected) or got != expected:
-        raise Disagreement(f"{claim}: {_short(got)}, not {_short(expected)}")
-    return passed(claim, "test", rows, 1, f"computed: {_short(got)}")
+        raise Disagreement(f"{claim}: {told_apart(got, expected)}")
+    return passed(claim, "test", rows, 1, f"computed: {short(got)}")
 
 
 def _equal(left, right):
@@ -112,7 +112,7 @@ def _counterexample(left, right):
         if len(wrong):
             at = tuple(wrong[0])
             given = ", ".join(_given(values, at))
-            reason = f"{_short(got[at])}, not {_short(expected[at])}"
+            reason = told_apart(got[at], expected[at])
             return compared, nonzero, f"at {given}: {reason}"
         compared += got.size
         nonzero += np.count_nonzero(got)

@@ -296,7 +296,7 @@ def _difference(got, expected, tolerance):
         if wrong.any():
             at = tuple(map(int, np.argwhere(wrong)[0]))
             index = f"[{', '.join(map(str, at))}]" if at else ""
-            return f"{name}{index} is {_short(a[at])}, not {_short(b[at])}"
+            return f"{name}{index} is {told_apart(a[at], b[at])}"
         if a.dtype != b.dtype:
             return f"{name} has dtype {a.dtype}, not {b.dtype}"
     return ""
@@ -318,10 +318,25 @@ def _digits(entry):
     return sample.evalf(_DIGITS + 10)
 
 
-def _short(value):
+def told_apart(got, expected):
+    """Write two values out, with as many digits as tell them apart.
+
+    The last digits of a float depend on the processor; six are enough to know it by.
+
+    >>> told_apart(2 / 3, 0.5), told_apart(1 + 2e-9, 1.0)
+    ('0.666667, not 0.5', '1.000000002, not 1')
+    """
+    digits = 6
+    while digits < 17 and short(got, digits) == short(expected, digits):
+        digits += 1
+    return f"{short(got, digits)}, not {short(expected, digits)}"
+
+
+def short(value, digits=6):
+    """Write a value out in a few words."""
     if isinstance(value, np.ndarray):
         return f"an array of shape {value.shape}"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
+    if isinstance(value, float | np.floating):
+        return str(int(value)) if value.is_integer() else f"{value:.{digits}g}"
     text = str(value)
     return text if len(text) <= 60 else f"{text[:57]}…"
