@@ -3,18 +3,16 @@
 import re
 from functools import cache
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from chromium import chromium
+from elements import STATIC, opener
 from playwright.sync_api import Error
 
 from cnnref.functional import conv1d_backward, conv2d, conv2d_backward
 from cnnref.geometry import out_size
 
-STATIC = Path(__file__).parent.parent / "book" / "_static"
 RANGES = {
     "size": range(1, 10),
     "kernel": range(1, 6),
@@ -25,16 +23,6 @@ RANGES = {
 SETTINGS = [
     dict(zip(RANGES, values, strict=True)) for values in product(*RANGES.values())
 ]
-PAGE = """<!doctype html>
-<html lang="en" data-theme="{theme}">
-<meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>Stepper</title>
-<link rel="stylesheet" href="{static}/book.css">
-<link rel="stylesheet" href="{static}/stepper.css">
-<script defer src="{script}"></script>
-<body style="margin: 0; padding: 1rem; background: var(--c-paper)">
-<main><h1>Stepper</h1>{body}</main>
-"""
 
 
 def setting(size, kernel, stride=1, padding=0, dilation=1):
@@ -49,40 +37,10 @@ def element(settings):
 DEFAULT = setting(7, 3, stride=2, padding=1)
 
 
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as browser:
-        yield browser
-
-
 @pytest.fixture
 def open_page(browser, tmp_path):
-    """Open steppers from a file; any error on the page fails the test."""
-    contexts, errors = [], []
-
-    def open_page(
-        body="", script=None, theme="light", width=1000, expect_error=False, **options
-    ):
-        script = script or STATIC / "stepper.js"
-        text = PAGE.format(
-            static=STATIC.as_uri(), script=script.as_uri(), theme=theme, body=body
-        )
-        file = tmp_path / "page.html"
-        file.write_text(text, encoding="utf-8")
-        viewport = {"width": width, "height": 900}
-        contexts.append(browser.new_context(viewport=viewport, **options))
-        page = contexts[-1].new_page()
-        if not expect_error:
-            page.on("pageerror", lambda error: errors.append(str(error)))
-            page.on("console", lambda message: errors.append(message.text))
-            page.on("requestfailed", lambda request: errors.append(request.url))
-        page.goto(file.as_uri())
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert errors == []
+    with opener(browser, tmp_path, "stepper", "Stepper") as open_page:
+        yield open_page
 
 
 def cell(page, kind, a, b):
