@@ -21,7 +21,7 @@ from cnnref.max_pool import (
     max_pool3d,
     max_pool3d_backward,
 )
-from cnnref.pooling import PoolCheck, Pooling, Tap, along, bins, taps
+from cnnref.pooling import Line, PoolCheck, Pooling, along, bins, resized, taps
 
 __all__ = [
     "adaptive_avg_pool1d",
@@ -574,22 +574,13 @@ def _sign(x):
 # Means --------------------------------------------------------------------------------
 
 
-class _Line(NamedTuple):
-    """The windows along one axis, counted from the end: how many, and their taps."""
-
-    axis: int
-    size: int
-    out: int
-    taps: tuple[Tap, ...]
-
-
 class _Means(NamedTuple):
     """The windows along each axis, and what their sums are divided by.
 
     ``divisor`` is one integer, or an array of the output's spatial shape.
     """
 
-    lines: tuple[_Line, ...]
+    lines: tuple[Line, ...]
     divisor: int | np.ndarray
 
     @property
@@ -632,7 +623,7 @@ def _sum(x, line):
         # One window is summed at once, which is faster.
         window = x[along(line.axis, _window(line))]
         return window.sum(axis=line.axis, keepdims=True)
-    y = _empty_along(x, line.axis, line.out)
+    y = np.empty(resized(x, line.axis, line.out), x.dtype)
     for tap in line.taps:
         sums, read = y[along(line.axis, tap.outputs)], x[along(line.axis, tap.inputs)]
         if tap.first:
@@ -644,8 +635,7 @@ def _sum(x, line):
 
 def _sum_backward(g, line):
     """Go back along one axis: ∂L/∂x[h] = Σ_{p,i} g[p] · [h = s·p + i − P]."""
-    x = _empty_along(g, line.axis, line.size)
-    x[...] = 0
+    x = np.zeros(resized(g, line.axis, line.size), g.dtype)
     if line.out == 1:
         x[along(line.axis, _window(line))] = g
         return x
@@ -657,12 +647,6 @@ def _sum_backward(g, line):
 def _window(line):
     """Return the positions that the only window reads."""
     return slice(line.taps[0].inputs.start, line.taps[-1].inputs.start + 1)
-
-
-def _empty_along(array, axis, size):
-    shape = list(array.shape)
-    shape[axis] = size
-    return np.empty(shape, array.dtype)
 
 
 def _divide(x, divisor):
@@ -754,7 +738,7 @@ def _bin_counts(size, out):
 
 def _lines(size, out, lists):
     """Return the windows of each axis, given a list of taps for each."""
-    return tuple(map(_Line, range(-len(out), 0), size, out, map(tuple, lists)))
+    return tuple(map(Line, range(-len(out), 0), size, out, map(tuple, lists)))
 
 
 def _product(counts):

@@ -8,12 +8,11 @@ through to the output, the gradient is g that they let back to the input.
 
 import math
 from functools import reduce
-from typing import NamedTuple
 
 import numpy as np
 
 from cnnref.floats import quiet
-from cnnref.pooling import PoolCheck, Tap, adaptive_bins, along, taps
+from cnnref.pooling import Line, PoolCheck, Tap, adaptive_bins, along, resized, taps
 
 __all__ = [
     "adaptive_max_pool1d",
@@ -258,7 +257,7 @@ def _regular(check, *settings):
     where = check.windows(*settings)
     check.along(check.axes, _refuse_hollow, check.size, *where)
     rules = _last_first(check.size, *where)
-    return where.out, [_Line(k, r[0], r[-1], tuple(taps(*r))) for k, *r in rules]
+    return where.out, [Line(k, r[0], r[-1], tuple(taps(*r))) for k, *r in rules]
 
 
 def _refuse_hollow(size, kernel_size, stride, padding, dilation, out):
@@ -415,22 +414,13 @@ def _bins(axis, size, out):
     start, end = adaptive_bins(size, out)
     length = 1 << int((end - start).max(initial=1) - 1).bit_length()
     inputs = np.minimum(start[:, None] + np.arange(length), end[:, None] - 1).ravel()
-    yield _Line(axis, size, len(inputs), (Tap(0, True, slice(None), inputs),))
+    yield Line(axis, size, len(inputs), (Tap(0, True, slice(None), inputs),))
     for n in range(length.bit_length() - 2, -1, -1):
         size, half = out << (n + 1), out << n
-        yield _Line(axis, size, half, tuple(taps(size, 2, 2, 0, 1, half)))
+        yield Line(axis, size, half, tuple(taps(size, 2, 2, 0, 1, half)))
 
 
 # The maxima, and the switches that lead to them ---------------------------------------
-
-
-class _Line(NamedTuple):
-    """Windows along one axis, which is counted from the end."""
-
-    axis: int
-    size: int
-    out: int
-    taps: tuple[Tap, ...]
 
 
 def _last_first(*settings):
@@ -506,7 +496,7 @@ def _switch(x, line):
 def _let_through(values, switch):
     """Return along one axis what lies where each window has its maximum."""
     line, won = switch
-    y = np.zeros(_resized(values, line.axis, line.out), values.dtype)
+    y = np.zeros(resized(values, line.axis, line.out), values.dtype)
     for tap, mask in zip(line.taps, won):
         new = _kept(values[along(line.axis, tap.inputs)], mask)
         y[along(line.axis, tap.outputs)] += new
@@ -516,7 +506,7 @@ def _let_through(values, switch):
 def _let_back(g, switch):
     """Add along one axis what each window gets to where it has its maximum."""
     line, won = switch
-    dx = np.zeros(_resized(g, line.axis, line.size), g.dtype)
+    dx = np.zeros(resized(g, line.axis, line.size), g.dtype)
     for tap, mask in zip(line.taps, won):
         new = _kept(g[along(line.axis, tap.outputs)], mask)
         dx[along(line.axis, tap.inputs)] += new
@@ -537,14 +527,7 @@ def _kept(array, mask):
 
 
 def _empty(x, axis, size):
-    return np.empty(_resized(x, axis, size), x.dtype)
-
-
-def _resized(x, axis, size):
-    """Return the shape of x with another size along an axis."""
-    shape = list(x.shape)
-    shape[axis] = size
-    return shape
+    return np.empty(resized(x, axis, size), x.dtype)
 
 
 def _planes(array, size):

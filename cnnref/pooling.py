@@ -15,6 +15,7 @@ from cnnref.arguments import SPATIAL, Arguments
 from cnnref.geometry import out_size, span
 
 __all__ = [
+    "Line",
     "PoolCheck",
     "Pooling",
     "Tap",
@@ -22,6 +23,7 @@ __all__ = [
     "along",
     "bins",
     "pooled_size",
+    "resized",
     "taps",
 ]
 
@@ -46,6 +48,15 @@ class Tap(NamedTuple):
     first: bool
     outputs: slice
     inputs: slice
+
+
+class Line(NamedTuple):
+    """The windows along one axis, counted from the end: how many, and their taps."""
+
+    axis: int
+    size: int
+    out: int
+    taps: tuple[Tap, ...]
 
 
 # Windows ------------------------------------------------------------------------------
@@ -132,6 +143,13 @@ def adaptive_bins(size, out):
 def along(axis, where):
     """Return the index of ``where`` along an axis counted from the end."""
     return (..., where, *(slice(None),) * (-axis - 1))
+
+
+def resized(array, axis, size):
+    """Return the shape of an array with another size along an axis."""
+    shape = list(array.shape)
+    shape[axis] = size
+    return shape
 
 
 # What makes a call valid --------------------------------------------------------------

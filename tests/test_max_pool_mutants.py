@@ -74,7 +74,7 @@ def first_alone(x, line):
 
 def set_instead_of_added(g, switch):
     line, won = switch
-    dx = np.zeros(max_pool._resized(g, line.axis, line.size))
+    dx = np.zeros(max_pool.resized(g, line.axis, line.size))
     for tap, mask in zip(line.taps, won):
         new = g[max_pool.along(line.axis, tap.outputs)]
         np.copyto(dx[max_pool.along(line.axis, tap.inputs)], new, where=mask)
