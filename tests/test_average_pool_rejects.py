@@ -4,14 +4,9 @@ import math
 
 import numpy as np
 import pytest
-import torch
-
-from cnnref import functional
+from refusals import REJECTIONS, refusal, run, run_torch, wrong
 
 ones = np.ones
-
-# How PyTorch rejects a call: lists and rows fail somewhere in its Python code.
-REJECTIONS = (AttributeError, IndexError, RuntimeError, TypeError, ValueError)
 
 WINDOWS = {"kernel_size": 3, "stride": 2}
 RIGHT = {
@@ -25,43 +20,6 @@ RIGHT = {
     "lp_pool2d": {"input": ones((2, 4, 7, 6)), "norm_type": 2, **WINDOWS},
     "lp_pool3d": {"input": ones((2, 4, 7, 6, 5)), "norm_type": 2, **WINDOWS},
 }
-
-
-def run(name, arguments):
-    return getattr(functional, name)(**arguments)
-
-
-def run_torch(name, arguments):
-    """Run PyTorch on the same arguments; what is no array goes there as it is."""
-    tensors = {
-        k: torch.from_numpy(v) if isinstance(v, np.ndarray) else v
-        for k, v in arguments.items()
-    }
-    g = tensors.pop("grad_output", None)
-    if g is None:
-        return getattr(torch.nn.functional, name)(**tensors)
-    tensors["input"].requires_grad_()
-    y = getattr(torch.nn.functional, name.removesuffix("_backward"))(**tensors)
-    return torch.autograd.grad(y, tensors["input"], g)
-
-
-def refusal(name, arguments, error, message):
-    """Check with which words a function refuses a call."""
-    with pytest.raises(error, match=message) as caught:
-        run(name, arguments)
-    text = str(caught.value)
-    assert text.startswith(f"{name}: ")
-    if error is ValueError:
-        assert f"\n  input       {arguments['input'].shape}  =  (" in text
-
-
-def wrong(name, message, error=ValueError, **changes):
-    """Name what is changed of the right call, and what must be said of it."""
-    said = ", ".join(
-        f"{k} {v.dtype}{v.shape}" if isinstance(v, np.ndarray) else f"{k}={v!r}"
-        for k, v in changes.items()
-    )
-    return pytest.param(name, changes, error, message, id=f"{name} {said}")
 
 
 def of_type(name, message, **changes):

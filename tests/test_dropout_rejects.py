@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from refusals import REJECTIONS, refusal
 
 from cnnref import functional
 from cnnref.functional import dropout_mask
@@ -25,15 +26,6 @@ def arguments_of(name, **changes):
     x, mask = RIGHT[name.removesuffix("_backward")]
     g = {"grad_output": np.ones_like(x)} if "backward" in name else {}
     return g | {"input": x, "mask": mask} | changes
-
-
-def refusal(name, arguments, error, message):
-    with pytest.raises(error, match=message) as caught:
-        getattr(functional, name)(**arguments)
-    text = str(caught.value)
-    assert text.startswith(f"{name}: ")
-    if error is ValueError:
-        assert f"\n  input       {arguments['input'].shape}  =  (" in text
 
 
 both = pytest.mark.parametrize("kind", ["", "_backward"])
@@ -69,7 +61,7 @@ def test_a_wrong_call_is_refused(name, kind, error, message, changes):
     if twin is not None:
         x = changes.get("input", torch.from_numpy(RIGHT[twin.__name__][0]))
         rest = {k: v for k, v in changes.items() if k != "input"}
-        with pytest.raises((RuntimeError, TypeError, ValueError, AttributeError)):
+        with pytest.raises(REJECTIONS):
             twin(x, **rest)
     refusal(name, arguments_of(name, **changes), error, message)
 
