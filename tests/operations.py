@@ -19,13 +19,13 @@ def operation(name):
 
 
 @cache
-def calls(name, cases=CASES, largest=4):
+def calls(name, cases=CASES, largest=4, dtype="float64"):
     """Return valid calls of an operation, simplest first, with every witness."""
-    return calls_of(name, cases, largest=largest)
+    return calls_of(name, cases, largest=largest, dtype=dtype)
 
 
-def few_calls(name):
-    return calls(name, 80, largest=3)
+def few_calls(name, dtype="float64"):
+    return calls(name, 80, largest=3, dtype=dtype)
 
 
 @cache

@@ -24,8 +24,12 @@ EXTRA = {"checkpoint": ["safetensors"], "data": ["sklearn"], "train": ["tqdm"]}
 # Beside the tower: the rooms and the packages that each may import.
 BESIDE = {
     "symbolic": ({"symbolic", *TOWER}, {"numpy", "sympy"}),
-    "verify": ({"verify", "symbolic", *TOWER}, {"numpy", "sympy", "torch", "yaml"}),
+    "verify": (
+        {"verify", "symbolic", *TOWER},
+        {"numpy", "sympy", "torch", "tqdm", "yaml"},
+    ),
     "show": (set(), {"sympy"}),
+    "__main__": ({"verify"}, set()),
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

@@ -33,6 +33,12 @@ class Call(NamedTuple):
             self.settings,
         )
 
+    def astype(self, dtype):
+        """Return the call with its floats in another dtype; indices and masks stay."""
+        arrays = self.arrays.items()
+        floats = {k: a.astype(dtype) for k, a in arrays if a.dtype.kind == "f"}
+        return self._replace(arrays=self.arrays | floats)
+
     @property
     def complexity(self):
         """How hard the call is to follow as a counterexample."""

@@ -71,12 +71,13 @@ class Sweep(NamedTuple):
 _ROUNDINGS = 256
 
 
-def torch_sweep(name, calls, rejected=False):
+def torch_sweep(name, calls, rejected=False, device="cpu"):
     """Compare with ``torch.nn.functional``, or for ``<name>_backward`` with autograd.
 
     Operations that are exact on integers are compared without a tolerance, others
-    within 256 eps of their dtype.  With ``rejected=True`` PyTorch must reject every
-    call, else none of them.
+    within 256 eps of their dtype; and so are all of them on another device than the
+    CPU, where a convolution may be a transform.  With ``rejected=True`` PyTorch must
+    reject every call, else none of them.
     """
     import torch
 
@@ -86,7 +87,9 @@ def torch_sweep(name, calls, rejected=False):
     twin = operation.twin or getattr(torch.nn.functional, forward)
 
     def run(call):
-        tensors = {k: torch.from_numpy(v.copy()) for k, v in call.arrays.items()}
+        tensors = {
+            k: torch.from_numpy(v.copy()).to(device) for k, v in call.arrays.items()
+        }
         settings = {k: _torch_setting(v) for k, v in call.settings.items()}
         g = tensors.pop("grad_output", None)
         if g is None:
@@ -114,7 +117,8 @@ def torch_sweep(name, calls, rejected=False):
             raise AssertionError(f"{name}: PyTorch accepts {call}")
         return result
 
-    tolerance = 0.0 if operation.exact or rejected else _tolerance(calls)
+    exact = rejected or (operation.exact and device == "cpu")
+    tolerance = 0.0 if exact else _tolerance(calls)
     return Sweep("torch", "PyTorch", calls, expected, tolerance)
 
 
@@ -130,7 +134,7 @@ def _torch_setting(value):
 def _numpy(result):
     if isinstance(result, tuple):
         return tuple(map(_numpy, result))
-    return result.detach().numpy()
+    return result.detach().cpu().numpy()
 
 
 def _tolerance(calls):

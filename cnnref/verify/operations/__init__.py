@@ -39,10 +39,11 @@ OPERATIONS: dict[str, Operation] = {
 }
 
 
-def calls_of(name, cases, seed=0, largest=4):
+def calls_of(name, cases, seed=0, largest=4, dtype="float64"):
     """Return that many calls, simplest first, with every witness among them.
 
-    For ``<name>_backward`` each call has a ``grad_output`` of small random integers.
+    Their floats have this dtype.  For ``<name>_backward`` each call has a
+    ``grad_output`` of small random integers, in the dtype of its output.
 
     Raises
     ------
@@ -63,6 +64,7 @@ def calls_of(name, cases, seed=0, largest=4):
         # Calls of at most 2 are for symbols, which stand for all numbers at once.
         if largest > 2 and not any(map(shows, calls)):
             raise ValueError(f"calls_of: no call of {name} in {cases} has {witness}")
+    calls = [call.astype(dtype) for call in calls]
     if name != forward:
         calls = [_with_gradient(getattr(functional, forward), c, draw) for c in calls]
     return tuple(sorted(calls, key=lambda call: call.complexity))
@@ -71,4 +73,4 @@ def calls_of(name, cases, seed=0, largest=4):
 def _with_gradient(forward, call, draw):
     y = call.of(forward)
     y = y[0] if isinstance(y, tuple) else y
-    return call.replace(grad_output=integers(draw, y.shape))
+    return call.replace(grad_output=integers(draw, y.shape).astype(y.dtype))
