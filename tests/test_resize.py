@@ -163,6 +163,23 @@ def test_near_its_size_or_twice_that_pytorch_reads_in_two_ways(factor, n):
     )
 
 
+def test_the_bicubic_gradient_of_pytorch_copies_where_no_size_changes():
+    """Its forward pass follows the factor; ours does, both ways."""
+    x, g = np.random.default_rng(0).standard_normal((2, 1, 1, 4, 2))
+    settings = {"scale_factor": (1.0, 1.3), "mode": "bicubic"}
+    tensor = torch.from_numpy(x).requires_grad_()
+    y = torch.nn.functional.interpolate(tensor, **settings)
+    shipped = functional.interpolate(x, **settings)
+    np.testing.assert_allclose(shipped, y.detach(), rtol=1e-12, strict=True)
+    assert (abs(shipped - x) > 0.01).any()
+    (copied,) = torch.autograd.grad(y, tensor, torch.from_numpy(g))
+    np.testing.assert_array_equal(copied, g)
+    # A linear map and its adjoint have one product.
+    dx = functional.interpolate_backward(g, x, **settings)
+    np.testing.assert_allclose((dx * x).sum(), (g * shipped).sum(), rtol=1e-12)
+    assert abs((g * x).sum() - (g * shipped).sum()) > 0.01
+
+
 @pytest.mark.parametrize("mode", ["bilinear", "bicubic"])
 def test_one_pixel_wide_pytorch_repeats_the_first_row(mode):
     """Unless the channels lie innermost: then its result is ours."""

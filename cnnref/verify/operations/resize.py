@@ -45,15 +45,21 @@ def _settled(image, settings):
     """Exchange factors with which PyTorch does not do as its own gradient says.
 
     For the nearest mode and with antialiasing it sometimes copies or doubles an image
-    whose factor is only near 1 or 2.
+    whose factor is only near 1 or 2; the bicubic gradient copies where no size changes.
     """
     factors = settings["scale_factor"]
     factors = factors if isinstance(factors, list) else [factors] * len(image)
-    near = settings.get("mode", "nearest") == "nearest" or "antialias" in settings
+    mode, sizes = settings.get("mode", "nearest"), _scaled(image, factors)
+    near = mode == "nearest" or "antialias" in settings
+    copied = mode == "bicubic" and sizes == tuple(image)
     return tuple(
-        int(h * s) / h if near and int(h * s) in (h, 2 * h) else s
-        for h, s in zip(image, factors)
+        n / h if copied or (near and n in (h, 2 * h)) else s
+        for h, n, s in zip(image, sizes, factors)
     )
+
+
+def _scaled(image, factors):
+    return tuple(int(h * s) for h, s in zip(image, factors))
 
 
 def _outputs(call):
@@ -61,7 +67,7 @@ def _outputs(call):
     image = call.arrays["input"].shape[2:]
     size = call.settings.get("size")
     if size is None:
-        return image, tuple(int(h * s) for h, s in zip(image, _factors(call)))
+        return image, _scaled(image, _factors(call))
     return image, size if isinstance(size, tuple) else (size,) * len(image)
 
 
