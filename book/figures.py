@@ -9,21 +9,24 @@ into book/_static; a test compares the files with what is drawn.
 
 import base64
 import io
+from collections import Counter
 from fractions import Fraction
 from pathlib import Path
 
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.patches import Circle, PathPatch, Rectangle
+from matplotlib.patches import Circle, PathPatch, Polygon, Rectangle
 from matplotlib.path import Path as Outline
 from PIL import Image
 from sympy import latex
 
 from cnnref import functional as F
+from cnnref import layers, optim
 from cnnref.geometry import out_size, span
+from cnnref.optim import adam_step, sgd_step
 from cnnref.symbolic import Array, ZSum, derivative, indices, polynomial_arrays
-from cnnref.verify.ledger import read_verdicts
+from cnnref.verify.ledger import read_ledger, read_verdicts
 from cnnref.windows import windows, windows_backward
 
 INK, GREY, BLUE, RED = "#1f2430", "#656b76", "#1f5fa8", "#b3372f"
@@ -1337,6 +1340,804 @@ def soft_maximum(temperatures):
         word = f"$T={_slope(T)}$"
         write(axes, left - 1.4, key, word, ha="left", fontsize=10)
     return Drawing(figure)
+
+
+# Gradient descent ---------------------------------------------------------------------
+
+
+def descent(curvatures, start, lr, steps, **settings):
+    """Return the iterates of `sgd_step` on ½ Σ λ·w², one row each, from the start."""
+    w, state = np.array(start, float), None
+    path = [w]
+    for _ in range(steps):
+        w, state = sgd_step(w, curvatures * w, state, lr=lr, **settings)
+        path.append(w)
+    return np.array(path)
+
+
+def four_rates(curvature, start, rates, steps):
+    """Draw the steps on ½ λ·w² at four learning rates; red where they do not close."""
+    figure, axes = canvas(12, 12.4, unit=0.4)
+    for place, lr in enumerate(rates):
+        w = descent(np.array([curvature]), [start], float(lr), steps)[:, 0]
+        left, foot = 0.3 + 6 * (place % 2), 4.6 + 6.2 * (place // 2)
+        wide, high = 2.5 / np.abs(w).max(), 4 / np.abs(w).max() ** 2
+        line = np.linspace(-1.05, 1.05, 61) * np.abs(w).max()
+        middle = left + 2.7
+        axes.plot(middle + wide * line, foot - high * line**2, color=GREY, lw=1)
+        colour = BLUE if abs(w[-1]) < abs(start) else RED
+        x, y = middle + wide * w, foot - high * w**2
+        axes.plot(x, y, color=colour, lw=1, marker="o", ms=4.5)
+        write(axes, x[0], y[0] - 0.5, number(start), colour, fontsize=9)
+        write(axes, middle, foot + 0.55, rf"$\eta$ = {lr}", colour)
+        write(axes, middle, foot + 1.2, ", ".join(map(number, w)), colour)
+    return Drawing(figure)
+
+
+def stable_region(momenta, products, steps):
+    """Mark where runs with momentum come to rest, on the map of the derivation."""
+    figure, axes = canvas(12, 8.6, unit=0.4)
+    left, foot, wide, high = 1.3, 7.2, 2.4, 6.2
+    mu = np.linspace(0, 1, 101)
+    edges = {"-": 2 * (1 + mu), ":": (1 + np.sqrt(mu)) ** 2}
+    below = (1 - np.sqrt(mu)) ** 2
+    inside = [*zip(edges["-"], mu, strict=True), (0, 1), (0, 0)]
+    inside = [(left + wide * x, foot - high * y) for x, y in inside]
+    axes.add_patch(Polygon(inside, fc=TINT_BLUE, ec="none"))
+    for style, edge in [*edges.items(), (":", below)]:
+        colour = RED if style == "-" else INK
+        axes.plot(left + wide * edge, foot - high * mu, style, color=colour, lw=1.3)
+    for momentum in momenta:
+        path = descent(products, np.ones_like(products), 1.0, steps, momentum=momentum)
+        rest = np.abs(path[-1]) < 1e-3
+        for x, rests in zip(products, rest, strict=True):
+            mark = {"color": BLUE, "marker": "o", "ms": 3}
+            if not rests:
+                mark = {"color": RED, "marker": "x", "ms": 3.5}
+            axes.plot(left + wide * x, foot - high * momentum, **mark)
+    axes.plot([left, left, left + 4.2 * wide], [foot - high, foot, foot], color=INK)
+    for x in range(5):
+        write(axes, left + wide * x, foot + 0.45, str(x), fontsize=10)
+    for y in ("0", "½", "1"):
+        place = {"0": 0, "½": 0.5, "1": 1}[y]
+        write(axes, left - 0.35, foot - high * place, y, fontsize=10)
+    write(axes, left + 4.2 * wide, foot + 1, r"$\eta\lambda$", ha="right")
+    write(axes, left - 0.85, foot - high * 0.75, r"$\mu$")
+    return Drawing(figure)
+
+
+def four_paths(curvatures, start, runs, steps):
+    """Draw paths on level lines; each run is a pair of η·λ_max and a momentum."""
+    figure, axes = canvas(12, 11.6, unit=0.4)
+    angle = np.linspace(0, 2 * np.pi, 121)
+    largest = max(curvatures)
+    for place, (product, momentum) in enumerate(runs):
+        path = descent(
+            np.array(curvatures), start, product / largest, steps, momentum=momentum
+        )
+        middle, centre = 3 + 6 * (place % 2), 2.5 + 5.8 * (place // 2)
+        inside = product < 2 * (1 + momentum)
+        colour = BLUE if inside else RED
+        box = Rectangle((middle - 2.85, centre - 2.4), 5.7, 4.8, fc="none", ec="none")
+        axes.add_patch(box)
+        for level in (0.25, 1, 2.25, 4, 6.25, 9):
+            x, y = (np.sqrt(2 * level / c) * f(angle) for c, f in
+                    zip(curvatures, (np.cos, np.sin), strict=True))  # fmt: skip
+            ring = axes.plot(middle + x, centre + y, color=GREY, lw=0.6, alpha=0.6)
+            ring[0].set_clip_path(box)
+        x, y = middle + path[:, 0], centre - path[:, 1]
+        line = axes.plot(x, y, color=colour, lw=1, marker="o", ms=2.6)
+        line[0].set_clip_path(box)
+        words = rf"$\mu$ = {number(momentum)},  $\eta\lambda_{{max}}$ = {product}"
+        write(axes, middle, centre + 2.85, words, colour, fontsize=10)
+    return Drawing(figure)
+
+
+def losses_above(least, runs):
+    """Draw by how much the losses of runs exceed the least, on a logarithmic scale."""
+    figure, axes = canvas(12.4, 8, unit=0.4)
+    left, foot, wide, unit = 1.7, 6.9, 6.4, 1.3
+    low, high = -3, 2
+
+    def height(loss):
+        return foot - unit * (np.round(np.log10(np.array(loss) - least), 3) - low)
+
+    for power in range(low, high + 1):
+        y = foot - unit * (power - low)
+        axes.plot([left, left + wide], [y, y], color=FAINT, lw=1, zorder=0)
+        write(axes, left - 0.2, y, f"{10.0**power:g}", GREY, ha="right", fontsize=10)
+    lowest = foot
+    for name, (losses, colour) in sorted(runs.items(), key=lambda run: run[1][0][-1]):
+        y = height(losses)
+        x = left + wide * np.arange(len(y)) / (len(y) - 1)
+        axes.plot(x, y, color=colour, lw=1.6)
+        lowest = min(y[-1], lowest - 0.5)  # so that no name stands on another
+        write(axes, x[-1] + 0.2, lowest, name, colour, ha="left", fontsize=9.5)
+    write(axes, left, foot + 0.6, "0", GREY, fontsize=10)
+    write(axes, left + wide, foot + 0.6, f"{len(y) - 1} steps", GREY, fontsize=10)
+    return Drawing(figure)
+
+
+# Adam ---------------------------------------------------------------------------------
+
+
+def adam_by_hand(grads):
+    """Table of the moments and the corrected quotient of each step, both β one half."""
+    betas, t = (0.5, 0.5), np.arange(1, len(grads) + 1)
+    m, v = _moments(grads, betas)
+    share = 1 - 0.5**t
+    rows = {
+        "$g$": np.array(grads, float),
+        "$m$": m,
+        "$v$": v,
+        r"$1-\beta^t$": share,
+        r"$\hat m$": m / share,
+        r"$\sqrt{\hat v}$": np.sqrt(v / share),
+        r"$\hat m/\sqrt{\hat v}$": m / share / np.sqrt(v / share),
+    }
+    left, wide = 2.9, 2.0
+    figure, axes = canvas(left + wide * len(t) + 0.2, 1.2 * len(rows) + 1.0)
+    for column, step in enumerate(t):
+        middle = left + wide * (column + 0.5)
+        write(axes, middle, 0.4, f"$t={step}$", GREY, fontsize=10)
+    for row, (name, values) in enumerate(rows.items()):
+        top, last = 1.2 * row + 0.9, row == len(rows) - 1
+        colour, back = (BLUE, TINT_BLUE) if last else (INK, "none")
+        write(axes, left - 0.35, top + 0.5, name, colour, ha="right")
+        for column, value in enumerate(values):
+            corner = (left + wide * column, top)
+            axes.add_patch(Rectangle(corner, wide, 1, fc=back, ec=colour, lw=0.9))
+            entry = f"{Fraction(value).limit_denominator(99)}".replace("-", "−")
+            write(axes, corner[0] + wide / 2, top + 0.5, entry, colour)
+    return Drawing(figure)
+
+
+def _moments(grads, betas):
+    """Return Adam's m and v after every step of one weight."""
+    param, state, found = np.zeros(1), None, []
+    for grad in grads:
+        param, state = adam_step(param, np.array([grad], float), state, betas=betas)
+        found.append([state.exp_avg.item(), state.exp_avg_sq.item()])
+    return np.transpose(found)
+
+
+def uncorrected_steps(beta1, beta2, last):
+    """Draw m/√v under a constant gradient, where the corrected quotient is 1."""
+    m, v = _moments(np.ones(last), (beta1, beta2))
+    t, factor = np.arange(1, last + 1), m / np.sqrt(v)
+    drawn = np.unique(np.geomspace(1, last, 200).round().astype(int)) - 1
+    decades = round(np.log10(last))
+    figure, axes = canvas(10.8, 7.2)
+
+    def place(step, times):
+        return 1.4 + 8.6 / decades * np.log10(step), 6.2 - 0.78 * np.asarray(times)
+
+    for level in range(0, 8, 2):
+        axes.plot(*place([1, last], [level] * 2), color=FAINT, lw=1, zorder=0)
+        write(axes, 0.9, place(1, level)[1], level, GREY, fontsize=10)
+    for decade in range(decades + 1):
+        step = 10**decade
+        write(axes, place(step, 0)[0], 6.8, step, GREY, fontsize=10)
+    axes.plot(*place([1, last], [1, 1]), color=BLUE, lw=2)
+    axes.plot(*place(t[drawn], factor[drawn]), color=RED, lw=2)
+    top = int(factor.argmax())
+    for step, words, side in (
+        (0, rf"$\sqrt{{10}}={factor[0]:.2f}$", "left"),
+        (top, f"{factor[top]:.2f} at $t={t[top]}$", "center"),
+    ):
+        x, y = place(t[step], factor[step])
+        axes.plot(x, y, "o", color=RED, ms=5)
+        shift = (0.35, 0.1) if side == "left" else (0, -0.55)
+        write(axes, x + shift[0], y + shift[1], words, RED, ha=side, fontsize=10)
+    write(axes, *place(last, 1.5), "corrected", BLUE, ha="right", fontsize=10)
+    write(axes, *place(250, 4.6), "uncorrected", RED, ha="left", fontsize=10)
+    return Drawing(figure)
+
+
+def places_of_eps(eps, betas=(0.9, 0.999)):
+    """Draw the length of a first step, of η = 1, with ε in three places."""
+    g = np.logspace(-11, 0, 221)
+    step, state = adam_step(np.zeros_like(g), g, lr=1.0, betas=betas, eps=eps)
+    c1, c2 = (1 - beta for beta in betas)
+    m, v = state.exp_avg, state.exp_avg_sq
+    curves = {
+        "after": (-step, BLUE, "-"),
+        "before": (np.sqrt(c2) / c1 * m / (np.sqrt(v) + eps), GREY, "--"),
+        "inside the root": (m / c1 / np.sqrt(v / c2 + eps), RED, "-"),
+    }
+    figure, axes = canvas(11.2, 6.0)
+
+    def place(size, length):
+        return 1.3 + 0.85 * (np.log10(size) + 11), 4.8 - 4.2 * np.asarray(length)
+
+    for level in (0, 0.5, 1):
+        axes.plot(*place([1e-11, 1], [level] * 2), color=FAINT, lw=1, zorder=0)
+        write(axes, 0.8, place(1, level)[1], _slope(level), GREY, fontsize=10)
+    for power in (-10, -8, -6, -4, -2, 0):
+        at = place(10.0**power, 0)[0]
+        write(axes, at, 5.4, f"$10^{{{power}}}$" if power else "1", GREY, fontsize=10)
+    write(axes, place(10**-0.9, 0)[0], 5.4, "$|g|$", GREY, fontsize=10)
+    for row, (name, (length, colour, line)) in enumerate(curves.items()):
+        axes.plot(*place(g, length), color=colour, lw=2, ls=line)
+        half = g[np.searchsorted(length, 0.5)]
+        x, y = place(half, 0.5)
+        side, aside = ("left", 0.35) if row else ("right", -0.5)
+        write(axes, x + aside, y + 0.4, name, colour, ha=side, fontsize=10)
+    return Drawing(figure)
+
+
+# Dropout ------------------------------------------------------------------------------
+
+
+def masks_of_two_units(a, p):
+    """Cut a square of area 1 by two tosses, and write out the mean of the sums."""
+    a, p, side, left, top = np.array(a), Fraction(p), 7.2, 1.9, 1.0
+    kept, figure_width = float(1 - p), 11.0
+    figure, axes = canvas(figure_width, 11.2, unit=0.44)
+    terms, total = [], Fraction(0)
+    words = "kept", "dropped"
+    for first, second in ((1, 1), (0, 1), (1, 0), (0, 0)):
+        r = np.array([first, second], bool)
+        y = int(F.dropout_weight_scaling(a, float(p), mask=r).sum())
+        area = np.prod([1 - p if keep else p for keep in r])
+        total, terms = total + y * area, [*terms, rf"{y}\cdot{_over(area)}"]
+        wide, high = (side * (kept if keep else 1 - kept) for keep in r)
+        x, down = (0 if keep else side * kept for keep in r)
+        fill = {2: TINT_BLUE, 0: TINT_RED}.get(first + second, "none")
+        corner = left + x, top + down
+        axes.add_patch(Rectangle(corner, wide, high, fc=fill, ec=INK, lw=0.9))
+        middle = corner[0] + wide / 2, corner[1] + high / 2
+        write(axes, middle[0], middle[1] - 0.35, y, BLUE, fontsize=13)
+        write(axes, middle[0], middle[1] + 0.5, f"{area}", GREY, fontsize=10)
+    for place, word in zip((kept / 2, (1 + kept) / 2), words, strict=True):
+        write(axes, left + side * place, top - 0.4, f"{a[0]} {word}", fontsize=10)
+        note = f"{a[1]} {word}"
+        write(axes, left - 0.4, top + side * place, note, fontsize=10, rotation=90)
+    line = rf"$\mathbb{{E}} = {' + '.join(terms)} = {_over(total)}$"
+    write(axes, figure_width / 2, top + side + 1.2, line, fontsize=13)
+    share = rf"$= {_over(1 - p)}\cdot{a.sum()}$"
+    write(axes, figure_width / 2, top + side + 2.5, share, BLUE, fontsize=13)
+    return Drawing(figure)
+
+
+def _over(value):
+    """Write a fraction as LaTeX."""
+    value = Fraction(value)
+    if value.denominator == 1:
+        return f"{value.numerator}"
+    return rf"\frac{{{value.numerator}}}{{{value.denominator}}}"
+
+
+def fraction_dropped(widths, p):
+    """Draw the distribution of the fraction dropped, for layers of several widths."""
+    figure, axes = canvas(12.2, 6.6)
+    left, wide, foot, high = 0.8, 10.4, 5.4, 4.4
+    for tick in (0, Fraction(1, 4), Fraction(1, 2), Fraction(3, 4), 1):
+        at = left + wide * float(tick)
+        axes.plot([at, at], [foot, foot + 0.15], color=GREY, lw=1)
+        write(axes, at, foot + 0.55, f"{tick}", GREY, fontsize=10)
+    axes.plot([left, left + wide], [foot, foot], color=GREY, lw=1)
+    write(axes, left + wide / 2, foot + 1.05, "fraction dropped", GREY, fontsize=10)
+    mean = left + wide * p
+    axes.plot([mean, mean], [foot, foot - high - 0.3], color=RED, lw=1.2, zorder=0)
+    write(axes, mean, foot - high - 0.7, "$p$", RED)
+    notes = iter(((0.53, 0.72), (0.325, 0.5), (0.275, 0.95)))
+    styles = iter(((GREY, 1.0), (INK, 1.4), (BLUE, 1.8)))
+    for n, (at, up), (colour, thick) in zip(widths, notes, styles, strict=False):
+        law = np.ones(1)
+        for _ in range(n):  # one more unit: multiply by q + p z
+            law = F.conv1d(law[None], np.array([[[p, 1 - p]]]), padding=1)[0]
+        fraction, height = np.arange(n + 1) / n, law / law.max()
+        shown = height > 1e-3
+        across, up_to = left + wide * fraction[shown], foot - high * height[shown]
+        if n < 20:
+            for x, y in zip(across, up_to, strict=True):
+                corner = x - wide / n / 2 + 0.06, y
+                size = wide / n - 0.12, foot - y
+                axes.add_patch(Rectangle(corner, *size, fc=FAINT, ec="none", zorder=-1))
+        else:
+            axes.plot(across, up_to, color=colour, lw=thick)
+        place = left + wide * at, foot - high * up
+        write(axes, *place, f"$n={n}$", colour, ha="left", fontsize=10)
+    return Drawing(figure)
+
+
+def relu_of_mean(weights, p):
+    """Mark the outcomes under every mask on the graph of ReLU, and both means."""
+    w, p = np.array(weights), Fraction(p)
+    keep = 1 - p
+    figure, axes = canvas(11.2, 7.4)
+
+    def place(v, height):
+        return 4.1 + 2.6 * float(v), 5.9 - 2.3 * float(height)
+
+    ends = [place(v, F.relu(np.array(float(v)))) for v in (-1.25, 0, 2.25)]
+    axes.plot(*zip(*ends, strict=True), color=INK, lw=1.4)
+    total, heights = Fraction(0), Fraction(0)
+    for mask in np.ndindex(2, 2):
+        r = np.array(mask, bool)
+        v = int(w @ F.dropout_weight_scaling(np.ones(2, int), float(p), mask=r))
+        height = int(F.relu(np.array(v)))
+        area = np.prod([keep if kept else p for kept in r])
+        total, heights = total + area * v, heights + area * height
+        x, y = place(v, height)
+        axes.add_patch(Circle((x, y), 0.17, fc=INK, ec="none", zorder=2))
+        label = f"$r=({mask[0]},{mask[1]})$"
+        lower = (x + 0.75, y + 0.35) if height else (x, y + 0.65)
+        write(axes, *lower, label, fontsize=11)
+        write(axes, lower[0], lower[1] + 0.6, f"$v={v}$", GREY, fontsize=11)
+    scaled = Fraction(float(F.relu(np.array(float(total)))))
+    (x, low), (_, high) = place(total, scaled), place(total, heights)
+    axes.plot([x, x], [low, high], color=RED, lw=1.2, zorder=0)
+    for y, value, colour, words in (
+        (low, scaled, BLUE, r"\mathrm{ReLU}(\mathbb{E}\,v)"),
+        (high, heights, RED, r"\mathbb{E}\,\mathrm{ReLU}(v)"),
+    ):
+        axes.add_patch(Circle((x, y), 0.17, fc=colour, ec="none", zorder=3))
+        text = rf"${words} = {_over(value)}$"
+        write(axes, x - 0.4, y - 0.3, text, colour, ha="right", fontsize=13)
+    return Drawing(figure)
+
+
+# Weight decay -------------------------------------------------------------------------
+
+
+def one_decayed_step(w, g, lr, weight_decay):
+    """Table of a first step of SGD and Adam, with the penalty and with the decay."""
+    w, g = np.array(w, float), np.array(g, float)
+    rates = {"lr": lr, "weight_decay": weight_decay}
+    sharp = {"betas": (0.5, 0.75), "eps": 0.0}
+    rows = {
+        "$w$": w,
+        "$g$": g,
+        r"$g+\lambda w$": g + weight_decay * w,
+        "SGD, L2": optim.sgd_step(w, g, **rates)[0],
+        "SGD, decay": optim.sgd_step((1 - lr * weight_decay) * w, g, lr=lr)[0],
+        "Adam, L2": optim.adam_step(w, g, **rates, **sharp)[0],
+        "AdamW": optim.adamw_step(w, g, **rates, **sharp)[0],
+    }
+    colours = {"Adam, L2": (RED, TINT_RED), "AdamW": (BLUE, TINT_BLUE)}
+    left, wide = 3.6, 1.8
+    figure, axes = canvas(left + wide * w.size + 0.2, 1.15 * len(rows) + 0.5)
+    for row, (name, values) in enumerate(rows.items()):
+        top = 1.15 * row + (0.1 if row < 3 else 0.4)
+        colour, back = colours.get(name, (INK, "none"))
+        write(axes, left - 0.35, top + 0.5, name, colour, ha="right")
+        for column, value in enumerate(values):
+            corner = (left + wide * column, top)
+            axes.add_patch(Rectangle(corner, wide, 1, fc=back, ec=colour, lw=0.9))
+            write(axes, corner[0] + wide / 2, top + 0.5, number(value), colour)
+    return Drawing(figure)
+
+
+def forgetting(sizes, lr, weight_decay, steps):
+    """Draw weights that start at 1, under noise of several sizes, step by step."""
+    noise, rates = np.array(sizes), {"lr": lr, "weight_decay": weight_decay}
+    figure, axes = canvas(12.9, 7.2)
+    panels = {
+        "Adam, L2": (0.8, RED, optim.adam_step),
+        "AdamW": (7.2, BLUE, optim.adamw_step),
+    }
+    for name, (left, colour, step) in panels.items():
+        weight, state, path = np.ones_like(noise), None, [np.ones_like(noise)]
+        for t in range(steps):
+            weight, state = step(weight, (-1) ** t * noise, state, **rates)
+            path.append(weight)
+        shown = np.round(path[:: steps // 50], 3)
+        heights, end = 6.0 - 4.8 * shown, left + 4.0
+        write(axes, left + 2.0, 0.4, name, colour)
+        for level in (0, 1):
+            axes.plot([left, end], [6.0 - 4.8 * level] * 2, color=FAINT, lw=1, zorder=0)
+            write(axes, left - 0.4, 6.0 - 4.8 * level, level, GREY, fontsize=10)
+        for t in (0, steps):
+            write(axes, left + 4.0 * t / steps, 6.7, t, GREY, fontsize=10)
+        axes.plot(np.linspace(left, end, 51), heights, color=colour, lw=1.7)
+        same = np.ptp(shown[-1]) < 0.01
+        words = ["every $s$"] if same else [f"$s={size}$" for size in sizes]
+        for height, word in zip(heights[-1], words):
+            write(axes, end + 0.15, height, word, colour, ha="left", fontsize=10)
+    return Drawing(figure)
+
+
+def resting_places(largest, weight_decay, steps):
+    """Draw where three optimizers come to rest on ½ (w − u)², over the minimum u."""
+    target = np.linspace(-largest, largest, 4 * largest + 1)
+    found = {}
+    brief = {"betas": (0.9, 0.9)}  # or the first, large gradients count for too long
+    for step in (optim.sgd_step, optim.adam_step, optim.adamw_step):
+        weight, state = np.zeros_like(target), None
+        for t in range(steps):
+            rates = {"lr": 0.5 / (1 + t / 20), "weight_decay": weight_decay}
+            rates |= {} if step is optim.sgd_step else brief
+            weight, state = step(weight, weight - target, state, **rates)
+        found[step.__name__] = np.round(weight, 2)
+    figure, axes = canvas(12.0, 8.6)
+
+    def place(u, w):
+        return 6.0 + 1.2 * np.asarray(u), 4.2 - 1.2 * np.asarray(w)
+
+    for level in (-2, 0, 2):
+        axes.plot(*place([-largest, largest], [level] * 2), color=FAINT, lw=1, zorder=0)
+        write(axes, 0.6, place(0, level)[1], number(level), GREY, fontsize=10)
+    for tick in (-largest, 0, largest):
+        write(axes, place(tick, 0)[0], 8.1, number(tick), GREY, fontsize=10)
+    write(axes, place(largest / 2, 0)[0], 8.1, "$u$", GREY)
+    write(axes, 0.6, 0.4, "$w$", GREY)
+    ends = np.array([-largest, largest])
+    bound = 1 / weight_decay
+    bend = np.array([-largest, -bound, bound, largest])
+    axes.plot(*place(ends, ends / (1 + weight_decay)), color=RED, lw=1.4)
+    axes.plot(*place(bend, bend.clip(-bound, bound)), color=BLUE, lw=1.4)
+    dots = {"ls": "none", "marker": "o"}
+    axes.plot(*place(target, found["sgd_step"]), color=RED, ms=3.5, **dots)
+    axes.plot(
+        *place(target, found["adam_step"]), mfc="none", mec=RED, ms=8, mew=1, **dots
+    )
+    axes.plot(*place(target, found["adamw_step"]), color=BLUE, ms=4.5, **dots)
+    write(axes, *place(2.6, 2.5), "SGD and Adam, L2", RED, ha="right", fontsize=10)
+    write(axes, *place(3.4, 1.55), "AdamW", BLUE, fontsize=10)
+    return Drawing(figure)
+
+
+def weight_sizes(weights):
+    """Show the mean size of each pixel's weights, in one scale for all pictures."""
+    means = {name: abs(w).mean(0).reshape(8, 8) for name, w in weights.items()}
+    largest = max(picture.max() for picture in means.values())
+    figure, axes = canvas(29.2, 12.4 * -(-len(means) // 3), unit=0.17)
+    for place, (name, picture) in enumerate(means.items()):
+        left, top = 9.7 * (place % 3) + 0.9, 12.4 * (place // 3) + 0.4
+        axes.add_patch(Rectangle((left, top), 8, 8, fc=PAPER, ec=GREY, lw=0.8))
+        _pixels(axes, np.sqrt(picture / largest), left, top)
+        write(axes, left + 4, top + 9.7, name, fontsize=10)
+    return Drawing(figure)
+
+
+# Transfer learning --------------------------------------------------------------------
+
+
+def still_moving(w, g, momentum, frozen):
+    """Table of one weight under momentum, frozen by gradients of zero and by none."""
+    param, state = np.array([Fraction(w)], object), None
+    rows = {
+        "$g$": [""],
+        "$v$": [""],
+        "$w$ with $g=0$": [param[0]],
+        "$w$ left out": [param[0]],
+    }
+    for step in range(frozen + 1):
+        grad = np.array([Fraction(0 if step else g)], object)
+        param, state = sgd_step(param, grad, state, lr=1, momentum=momentum)
+        rows["$g$"].append(grad[0])
+        rows["$v$"].append(state.momentum_buffer[0])
+        rows["$w$ with $g=0$"].append(param[0])
+        rows["$w$ left out"].append(rows["$w$ left out"][-1] if step else param[0])
+    left, top = 3.4, 0.8
+    figure, axes = canvas(left + frozen + 2.3, top + 5.6)
+    for row, (name, values) in enumerate(rows.items()):
+        height = top + row + (0.6 if row > 1 else 0)
+        colour = {2: RED, 3: BLUE}.get(row, INK)
+        write(axes, left - 0.4, height + 0.5, name, colour, ha="right")
+        for column, value in enumerate(values):
+            if value != "":
+                grid(axes, [[value]], left + column, height, [[colour]])
+    write(axes, left + 1.5, 0.35, "free", GREY)
+    write(axes, left + 2 + frozen / 2, 0.35, "frozen", GREY)
+    axes.plot([left + 2] * 2, [0, top + 4.8], color=GREY, lw=0.9, ls="--")
+    return Drawing(figure)
+
+
+def coasting(steps, frozen, lr):
+    """Draw how far a weight goes on under gradients of zero, in its last steps."""
+    rules = {
+        "SGD": (sgd_step, {}, BLUE, "-"),
+        "Adam": (adam_step, {}, RED, "-"),
+        "SGD, $\\mu=0.9$": (sgd_step, {"momentum": 0.9}, RED, "-"),
+        "SGD, $\\lambda=0.1$": (sgd_step, {"weight_decay": 0.1}, GREY, "--"),
+    }
+    figure, axes = canvas(9.8, 7.0)
+
+    def place(step, way):
+        return 0.9 + 6 * np.asarray(step) / frozen, 6.2 - 0.6 * np.asarray(way)
+
+    for level in (0, 3, 6, 9):
+        axes.plot(*place([0, frozen], [level] * 2), color=FAINT, lw=1, zorder=0)
+        write(axes, 0.4, place(0, level)[1], level, GREY)
+    for step in (0, frozen // 2, frozen):
+        write(axes, place(step, 0)[0], 6.8, step, GREY)
+    for name, (rule, settings, colour, style) in rules.items():
+        path, state = [np.ones(1)], None
+        for step in range(steps + frozen):
+            grad = np.full(1, float(step < steps))
+            param, state = rule(path[-1], grad, state, lr=lr, **settings)
+            path.append(param)
+        path = np.array(path)[:, 0]
+        way = (path[steps] - path[steps:]) / (path[steps - 1] - path[steps])
+        axes.plot(*place(np.arange(frozen + 1), way), color=colour, lw=1.8, ls=style)
+        across, height = place(frozen, way[-1])
+        height += -0.2 if name == "Adam" else 0.1
+        write(axes, across + 0.25, height, name, colour, ha="left")
+    return Drawing(figure)
+
+
+def scattered_digits(old, new):
+    """Show pictures of the old task above some of the new one."""
+    size = old.shape[-1]
+    figure, axes = canvas(len(old) * (size + 2) + 10, 2 * size + 6, unit=0.06)
+    for row, (pictures, word, colour) in enumerate(
+        ((old, "old", BLUE), (new, "new", RED))
+    ):
+        top = 1 + row * (size + 3)
+        write(axes, 8, top + size / 2, word, colour, ha="right")
+        for column, picture in enumerate(pictures):
+            left = 10 + column * (size + 2)
+            _pixels(axes, picture[0], left, top)
+            box = Rectangle((left, top), size, size, fc="none", ec=GREY, lw=0.7)
+            axes.add_patch(box)
+    return Drawing(figure)
+
+
+def few_examples(shares):
+    """Draw for each way of learning the shares of several draws, and their means."""
+    colours = {"frozen": BLUE, "whole": BLUE, "scratch": RED, "random": GREY}
+    sizes = [*next(iter(shares.values()))]
+    figure, axes = canvas(8.8, 8.2)
+
+    def place(size, share):
+        across = 1.6 + 2.4 * np.log2(np.asarray(size) / sizes[0])
+        return across, 7 - 11 * (np.asarray(share) - 0.3)
+
+    for level in (0.4, 0.6, 0.8):
+        ends = np.array(place([sizes[0], sizes[-1]], [level] * 2))
+        axes.plot(ends[0] + [-0.4, 0.4], ends[1], color=FAINT, lw=1, zorder=0)
+        write(axes, 0.5, ends[1][0], f"{100 * level:.0f} %", GREY)
+    for size in sizes:
+        write(axes, place(size, 0)[0], 7.7, size, GREY)
+    lowest = 0.0
+    for name in sorted(shares, key=lambda name: -np.mean(shares[name][sizes[-1]])):
+        colour, style = colours[name], "--" if name == "whole" else "-"
+        for size, draws in shares[name].items():
+            across, heights = place(np.full(len(draws), size), draws)
+            axes.plot(across, heights, "o", color=colour, ms=3.5, alpha=0.5, lw=0)
+        means = [np.mean(draws) for draws in shares[name].values()]
+        axes.plot(*place(sizes, means), color=colour, lw=1.8, ls=style)
+        end, height = place(sizes[-1], means[-1])
+        lowest = max(height, lowest + 0.5)
+        write(axes, end + 0.4, lowest, name, colour, ha="left")
+    return Drawing(figure)
+
+
+# S0's network -------------------------------------------------------------------------
+
+
+def row_of_maps(size, kernel_size, pool):
+    """Draw one row through two convolutions and poolings: who reads what, and who not.
+
+    Blue is what the last number reads, red what none of the last row reads.
+    """
+    ones, x = np.ones((1, 1, kernel_size)), np.ones((1, 1, size))
+    inputs, steps = [], []
+    for _ in range(2):
+        inputs += [x, x := F.conv1d(x, ones)]
+        x = F.avg_pool1d(x, pool)
+        steps += [lambda g, x: F.conv1d_backward(g, x, ones).input]
+        steps += [lambda g, x: F.avg_pool1d_backward(g, x, pool)]
+    one = np.zeros_like(x)
+    one[..., -1] = 1
+    readers = [(np.ones_like(x), one)]
+    for step, x in zip(reversed(steps), reversed(inputs), strict=True):
+        readers.append(tuple(step(g, x) for g in readers[-1]))
+    figure, axes = canvas(size + 5.2, 2.6 * len(readers) - 1, unit=0.235)
+    place, width = np.arange(size) + 4.9, 1.0
+    centres = [place]
+    for level in range(4):
+        place = place[1:-1] if level % 2 == 0 else place[: len(place) // pool * pool]
+        if level % 2:
+            place = place.reshape(-1, pool).mean(1)
+        centres.append(place)
+    for level, (any_reader, last_reader) in enumerate(reversed(readers)):
+        top = 2.6 * (len(readers) - 1 - level) + 0.2
+        for at, read, blue in zip(
+            centres[level], any_reader[0, 0], last_reader[0, 0], strict=True
+        ):
+            edge, fill = (GREY, "none") if read else (RED, TINT_RED)
+            edge, fill = (BLUE, TINT_BLUE) if blue else (edge, fill)
+            box = Rectangle((at - 0.42 * width, top), 0.84 * width, 1, fc=fill, ec=edge)
+            axes.add_patch(box)
+        write(axes, 3.7, top + 0.5, len(centres[level]), ha="right", fontsize=14)
+        if level:
+            word = "convolution" if level % 2 else "pooling"
+            write(axes, size + 5.1, top + 1.8, word, GREY, ha="right", fontsize=12)
+    return Drawing(figure)
+
+
+def loss_gaps(keras, others, last):
+    """Draw how far losses are from Keras's, in powers of ten from 1e-6 on.
+
+    What is smaller runs along the floor, where rounding does not show.
+    """
+    figure, axes = canvas(13.6, 7)
+    steps = np.arange(1, len(keras) + 1)
+    floor = -6.0
+
+    def height(gap):
+        return 5.9 - 1.25 * (np.maximum(np.log10(np.maximum(gap, 1e-9)), floor) - floor)
+
+    left = 1.6 + 0.45 * steps
+    for power in range(int(floor), -1):
+        y = height(10.0**power)
+        axes.plot([1.7, left[-1]], [y, y], color=FAINT, lw=1, zorder=0)
+        write(axes, 1.5, y, f"$10^{{{power}}}$", GREY, ha="right", fontsize=13)
+    for step in (1, 5, 10, 15, 20):
+        write(axes, 1.6 + 0.45 * step, 6.5, step, GREY, fontsize=13)
+    curves = [*zip(others.items(), (RED, GREY), strict=True), (("ε̂", last), BLUE)]
+    labels = []
+    for (name, losses), colour in curves:
+        gap = np.round(height(np.abs(losses - keras)), 3)
+        axes.plot(left, gap, color=colour, lw=2)
+        labels.append([gap[-1], name, colour])
+    labels.sort()
+    for place, (y, name, colour) in enumerate(labels):
+        y = labels[place][0] = max(y, labels[place - 1][0] + 0.8) if place else y
+        name = r"$\hat\epsilon/\sqrt{1-\beta_2^t}$" if name == "ε̂" else name
+        write(axes, left[-1] + 0.2, y, name, colour, ha="left", fontsize=13)
+    return Drawing(figure)
+
+
+def learnt_kernels(digit, kernels, maps):
+    """Show a digit, and eight kernels, each above what it makes of the digit."""
+    figure, axes = canvas(70, 46, unit=0.098)
+    _pixels(axes, digit, 0.5, 9)
+    box = Rectangle((0.5, 9), *digit.shape[::-1], fc="none", ec=GREY, lw=0.9)
+    axes.add_patch(box)
+    largest = np.abs(kernels).max()
+    for place, (kernel, values) in enumerate(zip(kernels, maps, strict=True)):
+        left, top = 31.5 + 9.8 * (place % 4), 1 + 23.5 * (place // 4)
+        for (i, j), weight in np.ndenumerate(np.round(kernel / largest, 3)):
+            ink = np.array(_between(PAPER, BLUE if weight > 0 else RED, 17))
+            colour = ink.reshape(17, 3)[round(16 * abs(weight))] / 255
+            cell = (left + 1.2 + 2.1 * j, top + 2.1 * i)
+            axes.add_patch(Rectangle(cell, 2.1, 2.1, fc=colour, ec=GREY, lw=0.5))
+        side = 8.8 / len(values)
+        shades = np.rint(16 * values / maps.max()).astype(int)
+        inks = np.reshape(_between(PAPER, INK, 17), (17, 3)) / 255
+        for (p, q), shade in np.ndenumerate(shades):
+            if shade:
+                cell = (left + side * q, top + 8 + side * p)
+                square = Rectangle(cell, side, side, color=inks[shade], lw=0.2)
+                axes.add_patch(square)
+        box = Rectangle((left, top + 8), 8.8, 8.8, fc="none", ec=GREY, lw=0.9)
+        axes.add_patch(box)
+    return Drawing(figure)
+
+
+# Contradictions -----------------------------------------------------------------------
+
+
+def who_turns(forward, backward):
+    """Table of readings of a gradient; those that are the gradient are blue."""
+    wide = 3.6
+    figure, axes = canvas(2.6 + wide * len(backward), 4.4, unit=0.42)
+    for column, name in enumerate(backward):
+        middle = 2.6 + wide * (column + 0.5)
+        write(axes, middle, 0.45, name, fontsize=10)
+    for row, (name, truth) in enumerate(forward.items()):
+        top = 1.1 + 1.7 * row
+        write(axes, 2.3, top + 0.7, name, ha="right")
+        for column, value in enumerate(backward.values()):
+            left = 2.6 + wide * column + 0.1
+            right = value == truth
+            colour, tint = (BLUE, TINT_BLUE) if right else (RED, "none")
+            box = Rectangle((left, top), wide - 0.2, 1.4, fc=tint, ec=colour, lw=0.9)
+            axes.add_patch(box)
+            write(axes, left + wide / 2 - 0.1, top + 0.7, _tuple(value), colour)
+    return Drawing(figure)
+
+
+# A whole network ----------------------------------------------------------------------
+
+
+def network_on_one_page(x, w, u, target):
+    """List what a small network computes, and beside each array its gradient."""
+    x, w, u = (np.array(a, float) for a in (x, w, u))
+    model = layers.Sequential(
+        layers.Conv2d(1, 1, w.shape, bias=False, dtype="f8"),
+        layers.ReLU(),
+        layers.MaxPool2d((1, 2), 1),
+        layers.Flatten(),
+        layers.Linear(len(u), 1, bias=False, dtype="f8"),
+    )
+    model.assign({"0.weight": w[None, None], "4.weight": u[None]})
+    values = [x[None, None]]
+    for layer in model:
+        values.append(layer.forward(values[-1]))
+    above = [F.mse_loss_backward(np.array(1.0), values[-1], np.array([[target]])).input]
+    for layer in reversed(model):
+        above.append(layer.backward(above[-1]))
+    gradients, found = above[::-1], model.gradients()
+    rows = {
+        "$x$": ("", values[0][0, 0], gradients[0][0, 0]),
+        "$w$": ("", w, found["0.weight"][0, 0]),
+        "$z$": (r"$x\star w$", values[1][0, 0], gradients[1][0, 0]),
+        "$a$": ("ReLU", values[2][0, 0], gradients[2][0, 0]),
+        "$y$": ("maxima", values[4], gradients[4]),
+        "$u$": ("", u, found["4.weight"]),
+        "$t$": (r"$\sum uy$", values[5], gradients[5]),
+    }
+    wide = x.shape[1]
+    height = sum(len(np.atleast_2d(value)) + 0.45 for _, value, _ in rows.values())
+    figure, axes = canvas(2 * wide + 2.7, height + 1.1, unit=0.4)
+    middles = 2 + wide / 2, 2.6 + 1.5 * wide
+    write(axes, middles[0], 0.4, "value", BLUE)
+    write(axes, middles[1], 0.4, r"$\partial L/\partial$ value", RED)
+    top = 1.0
+    for name, (made, *arrays) in rows.items():
+        high, across = np.atleast_2d(arrays[0]).shape
+        middle = top + high / 2
+        write(axes, 0.9, middle - (0.25 if made else 0), name)
+        write(axes, 0.9, middle + 0.42, made, GREY, fontsize=9)
+        for centre, array, tint in zip(middles, arrays, (TINT_BLUE, TINT_RED)):
+            fill = np.full((high, across), tint)
+            grid(axes, array, centre - across / 2, top, fill=fill)
+        top += high + 0.45
+    return Drawing(figure)
+
+
+def what_rests_on_what(look_at):
+    """Join the ledger's rows to those that their derivations use, part by part."""
+    rows = {r.id: r for r in read_ledger(Path(__file__).with_name("ledger.yml")).rows}
+    used = Counter(other for row in rows.values() for other in row.rests_on)
+    below, new = set(), {look_at[-1]}
+    while new:
+        below |= new
+        new = {other for name in new for other in rows[name].rests_on} - below
+    shown = [name for name in rows if name in used and name not in look_at]
+    lines = _in_parts(rows, shown) | {"This chapter": look_at}
+    height = sum(len(names) + 1.6 for names in lines.values())
+    figure, axes = canvas(22, height, unit=0.19)
+    at, top = {}, 0.4
+    for part, names in lines.items():
+        write(axes, 0, top + 0.5, part, GREY, fontsize=9, ha="left")
+        for place, name in enumerate(names, start=1):
+            at[name] = top + place + 0.5
+        top += len(names) + 1.6
+    alone = Counter(
+        other for name, row in rows.items() if name not in at for other in row.rests_on
+    )
+    for name, y in at.items():
+        colour = BLUE if name in below else INK
+        write(axes, 0.6, y, name, colour, fontsize=9, ha="left")
+        if alone[name]:
+            write(axes, 12.2, y, f"+{alone[name]}", GREY, fontsize=8, ha="right")
+        axes.add_patch(Circle((13, y), 0.16, fc=colour, ec="none"))
+        for other in rows[name].rests_on:
+            reach = 13 + 11.5 * np.sqrt((y - at[other]) / height)
+            corners = [(13, y), (reach, y), (reach, at[other]), (13, at[other])]
+            line = Outline(corners, [Outline.MOVETO] + [Outline.CURVE4] * 3)
+            blue = {name, other} <= below
+            style = {"ec": BLUE, "lw": 1.1, "zorder": 1} if blue else {"ec": GREY}
+            axes.add_patch(PathPatch(line, fc="none", **{"lw": 0.5} | style))
+    return Drawing(figure)
+
+
+def _in_parts(rows, shown):
+    """Group rows so that each stands below all that it rests on."""
+    left = {rows[name].part: [] for name in shown}
+    for name in shown:
+        left[rows[name].part].append(name)
+    placed, lines = set(), {}
+
+    def waits(name, *beside):
+        return any(o not in placed and o not in beside for o in rows[name].rests_on)
+
+    while left:
+        part = next(p for p, n in left.items() if not any(waits(m, *n) for m in n))
+        names, lines[part] = left.pop(part), []
+        while names:
+            name = next(name for name in names if not waits(name))
+            lines[part].append(name)
+            placed.add(name)
+            names.remove(name)
+    return lines
 
 
 # The front page -----------------------------------------------------------------------

@@ -1,7 +1,10 @@
 """The interactive figures: each is opened on a page of its own, from a file."""
 
+import re
 from contextlib import contextmanager
 from pathlib import Path
+
+import numpy as np
 
 STATIC = Path(__file__).parent.parent / "book" / "_static"
 PAGE = """<!doctype html>
@@ -9,8 +12,10 @@ PAGE = """<!doctype html>
 <meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>{title}</title>
 <link rel="stylesheet" href="{static}/book.css">
+<link rel="stylesheet" href="{static}/figure-parts.css">
 <link rel="stylesheet" href="{static}/{name}.css">
-<script defer src="{script}"></script>
+<script defer src="{static}/figure-parts.js"></script>
+<script defer src="{static}/{name}.js"></script>
 <body style="margin: 0; padding: 1rem; background: var(--c-paper)">
 <main><h1>{title}</h1>{body}</main>
 """
@@ -24,13 +29,9 @@ def opener(browser, folder, name, title):
     """
     contexts, errors = [], []
 
-    def open_page(
-        body="", script=None, theme="light", width=1000, expect_error=False, **options
-    ):
-        script = script or STATIC / f"{name}.js"
+    def open_page(body="", theme="light", width=1000, expect_error=False, **options):
         text = PAGE.format(
             static=STATIC.as_uri(),
-            script=script.as_uri(),
             name=name,
             title=title,
             theme=theme,
@@ -52,3 +53,26 @@ def opener(browser, folder, name, title):
     for context in contexts:
         context.close()
     assert errors == []
+
+
+def add_mutant(page, name, changes):
+    """Load a changed ``name``.js beside the right one; return its object's name.
+
+    Each change is a pair, of what stands in the script and what shall stand there.
+    """
+    source = (STATIC / f"{name}.js").read_text(encoding="utf-8")
+    n = page.evaluate("window.mutants = (window.mutants ?? 0) + 1")
+    for right, wrong in (*changes, ('const TAG = "', f'const TAG = "mutant-{n}-')):
+        assert right in source
+        source = source.replace(right, wrong, 1)
+    source, count = re.subn(r"window\.(\w+) = ", rf"window.\g<1>{n} = ", source)
+    assert count == 1
+    page.add_script_tag(content=source)
+    return re.search(r"window\.(\w+) = ", source)[1]
+
+
+def luminance(rgb):
+    """Compute a colour's relative luminance as WCAG defines it."""
+    s = np.array(rgb) / 255
+    linear = np.where(s <= 0.04045, s / 12.92, ((s + 0.055) / 1.055) ** 2.4)
+    return linear @ [0.2126, 0.7152, 0.0722]

@@ -209,6 +209,9 @@ def without(key):
         (ROW | {"printed": " "}, "printed is empty"),
         (ROW | {"correction": ""}, "correction is empty"),
         (ROW | {"section": 3.1}, "section must be a str, not 3.1"),
+        (ROW | {"rests_on": "two"}, "rests_on must be a list, not 'two'"),
+        (ROW | {"rests_on": ["two"]}, r"'one' rests on unknown rows \['two'\]"),
+        (ROW | {"rests_on": ["one"]}, "rest on each other: one → one"),
     ],
 )
 def test_a_bad_row_is_named(tmp_path, row, message):
@@ -219,6 +222,18 @@ def test_a_bad_row_is_named(tmp_path, row, message):
 def test_two_rows_with_one_id_are_refused(tmp_path):
     with pytest.raises(ValueError, match="two rows have the id 'one'"):
         read_ledger(write_ledger(tmp_path, ROW, ROW | {"section": "line 2"}))
+
+
+def test_rows_that_rest_on_each_other_are_refused(tmp_path):
+    one, two = ROW | {"rests_on": ["two"]}, ROW | {"id": "two", "rests_on": ["one"]}
+    with pytest.raises(ValueError, match=r"rest on each other: \w+ → \w+ → \w+$"):
+        read_ledger(write_ledger(tmp_path, one, two))
+
+
+def test_a_row_may_rest_on_others_or_on_none(tmp_path):
+    two = ROW | {"id": "two", "rests_on": ["one"]}
+    rows = read_ledger(write_ledger(tmp_path, ROW, two)).rows
+    assert [row.rests_on for row in rows] == [[], ["one"]]
 
 
 def test_an_added_row_may_quote_nothing(tmp_path):

@@ -9,6 +9,10 @@
 (() => {
   "use strict";
 
+  const { Figure, checkSettings, html, mathematics, number, range, svg } =
+    window.FigureParts;
+  const TAG = "shift-viewer";
+
   // Arithmetic ------------------------------------------------------------------------
 
   const SIZE = 12; // stride times pool divides it, so that every layer fills the circle
@@ -19,7 +23,6 @@
   const IMAGE = [2, 1, 5, 9, 4, 2, 3, 1, 3, 7, 6, 1];
   const KERNEL = [2, -1, 1, -2, 1];
 
-  const range = (n) => Array.from({ length: n }, (_, k) => k);
   const modulo = (a, n) => ((a % n) + n) % n;
   const roll = (row, t) => row.map((_, h) => row[modulo(h - t, row.length)]);
 
@@ -39,25 +42,16 @@
     return range(y.length / pool).map((q) => Math.max(...window(q)));
   }
 
-  function checkSettings(settings) {
-    for (const [name, [least, most]] of Object.entries(RANGES)) {
-      const value = settings[name];
-      if (!Number.isInteger(value))
-        throw new TypeError(`shift-viewer: ${name} must be an integer, got ${value}`);
-      if (value < least || value > most)
-        throw new RangeError(
-          `shift-viewer: ${name} must be from ${least} to ${most}, got ${value}`,
-        );
-    }
+  function checkBorder(settings) {
     if (!Object.hasOwn(BORDERS, settings.border))
       throw new RangeError(
-        `shift-viewer: border must be circle or zeros, got ${settings.border}`,
+        `${TAG}: border must be circle or zeros, got ${settings.border}`,
       );
   }
 
   function checkRow(name, row, n) {
     if (row.length !== n)
-      throw new RangeError(`shift-viewer: ${name} must have ${n} entries`);
+      throw new RangeError(`${TAG}: ${name} must have ${n} entries`);
   }
 
   /* For each lane: its step, what it shows now, and what it showed before.  `carried` is
@@ -67,14 +61,17 @@
     const step = SIZE / now.length;
     const whole = shift % step === 0;
     const carried = whole ? roll(before, shift / step) : null;
-    const differs = whole ? range(now.length).filter((p) => now[p] !== carried[p]) : null;
+    const differs = whole
+      ? range(now.length).filter((p) => now[p] !== carried[p])
+      : null;
     return { step, now, before, carried, differs };
   }
 
   /* Settings are shift, kernel, stride, pool and border; x and w may replace the contents
    * above. */
   function compute(settings) {
-    checkSettings(settings);
+    checkSettings(TAG, settings, RANGES);
+    checkBorder(settings);
     const { shift, kernel, pool } = settings;
     const x = settings.x ?? IMAGE;
     const w = settings.w ?? KERNEL.slice(0, kernel);
@@ -94,8 +91,7 @@
 
   // Words -----------------------------------------------------------------------------
 
-  const number = (value) => String(value).replace("-", "−");
-  const list = (row) => row.map(number).join(", ");
+  const numbers = (row) => row.map(number).join(", ");
 
   /* What a lane does when the image moves, and whether that is what it should do. */
   function verdict({ step, now, differs }, shift) {
@@ -120,29 +116,6 @@
   const UNIT = 32;
   const GHOST = 26; // height of the row that is carried along
   const MARKS = { moves: "✓", differs: "✗", between: "–" };
-
-  function append(node, attributes, children) {
-    for (const [name, value] of Object.entries(attributes))
-      node.setAttribute(name, value);
-    node.append(...children);
-    return node;
-  }
-
-  const html = (tag, attributes = {}, ...children) =>
-    append(document.createElement(tag), attributes, children);
-
-  const svg = (tag, attributes = {}, ...children) =>
-    append(
-      document.createElementNS("http://www.w3.org/2000/svg", tag),
-      attributes,
-      children,
-    );
-
-  /* Words as nodes: single letters are variables, in italics. */
-  const mathematics = (text) =>
-    text
-      .split(/\b([A-Za-z])\b/)
-      .map((word) => (/^[A-Za-z]$/.test(word) ? html("i", {}, word) : word));
 
   /* One number in a box; shade says how large it is among its row. */
   function drawCell(value, left, top, width, height, { shade = 0, state = "" } = {}) {
@@ -193,70 +166,50 @@
 
   // The element -----------------------------------------------------------------------
 
-  const CONTROLS = {
-    shift: "shift t",
-    kernel: "kernel K",
-    stride: "stride s",
-    pool: "pooling k",
-  };
+  class ShiftViewer extends Figure {
+    static tag = TAG;
+    static label = "Shift viewer";
+    static ranges = RANGES;
+    static controls = {
+      shift: "shift t",
+      kernel: "kernel K",
+      stride: "stride s",
+      pool: "pooling k",
+    };
 
-  class ShiftViewer extends HTMLElement {
-    connectedCallback() {
-      if (this.settings) return;
-      this.settings = this.readAttributes();
+    parts() {
       this.lanes = html("div", { class: "lanes" });
-      this.status = html("p", { class: "spoken", role: "status", "aria-atomic": "true" });
-      this.setAttribute("role", "group");
-      this.setAttribute("aria-label", "Shift viewer");
+      this.status = html("p", {
+        class: "spoken",
+        role: "status",
+        "aria-atomic": "true",
+      });
       const notes = html("p", { class: "notes" });
       notes.append(
         "Drag the image, or move the sliders. Dashed: the result from before, carried " +
           "along with the image. Framed: not what was carried there.",
       );
-      this.replaceChildren(this.makeControls(), this.lanes, notes, this.status);
       for (const event of ["pointerdown", "pointermove", "pointerup", "pointercancel"])
         this.lanes.addEventListener(event, (e) => this.drag(e));
-      this.draw();
+      return [this.lanes, notes, this.status];
     }
 
     readAttributes() {
-      const settings = { border: this.getAttribute("border") };
-      for (const name of Object.keys(RANGES))
-        settings[name] = Number(this.getAttribute(name) ?? NaN);
-      checkSettings(settings);
+      const settings = super.readAttributes();
+      settings.border = this.getAttribute("border");
+      checkBorder(settings);
       return settings;
     }
 
     makeControls() {
-      this.inputs = {};
-      const makeControl = ([name, words]) => {
-        const [min, max] = RANGES[name];
-        const value = this.settings[name];
-        const input = html("input", { type: "range", name, min, max, value });
-        const shown = html("b", { "aria-hidden": "true" }, String(value));
-        input.addEventListener("input", () => this.set(name, input.valueAsNumber));
-        this.inputs[name] = { input, shown };
-        const label = html("span", {}, ...mathematics(words));
-        return html("label", {}, html("span", {}, label, shown), input);
-      };
+      const controls = super.makeControls();
       const select = html("select", { name: "border" });
       for (const [value, words] of Object.entries(BORDERS))
         select.append(html("option", { value }, words));
       select.value = this.settings.border;
-      select.addEventListener("input", () => this.set("border", select.value));
-      const border = html("label", {}, html("span", {}, "beyond the border"), select);
-      const controls = Object.entries(CONTROLS).map(makeControl);
-      return html("div", { class: "controls" }, ...controls, border);
-    }
-
-    set(name, value) {
-      if (this.settings[name] === value) return;
-      this.settings[name] = value;
-      if (name in this.inputs) {
-        this.inputs[name].input.value = value;
-        this.inputs[name].shown.textContent = value;
-      }
-      this.draw();
+      select.addEventListener("input", () => this.set({ border: select.value }));
+      controls.append(html("label", {}, html("span", {}, "beyond the border"), select));
+      return controls;
     }
 
     /* Show everything anew; the image's own drawing stays while it is dragged. */
@@ -287,8 +240,8 @@
 
     makeLane(name, title, { state, words }, lane, ghost) {
       const drawing = drawLane(lane, this.settings.shift, ghost);
-      const before = ghost ? `; before the shift ${list(lane.before)}` : "";
-      drawing.setAttribute("aria-label", `${title}: ${list(lane.now)}${before}`);
+      const before = ghost ? `; before the shift ${numbers(lane.before)}` : "";
+      drawing.setAttribute("aria-label", `${title}: ${numbers(lane.now)}${before}`);
       const mark = MARKS[state] ? `${MARKS[state]} ` : "";
       const heading = html(
         "p",
@@ -310,10 +263,10 @@
       if (!this.held || event.type !== "pointermove") return;
       const column = image.querySelector("svg").getBoundingClientRect().width / SIZE;
       const steps = Math.round((event.clientX - this.held.from) / column);
-      this.set("shift", modulo(this.held.shift + steps, SIZE));
+      this.set({ shift: modulo(this.held.shift + steps, SIZE) });
     }
   }
 
   window.ShiftViewer = { RANGES, BORDERS, compute };
-  customElements.define("shift-viewer", ShiftViewer);
+  customElements.define(TAG, ShiftViewer);
 })();

@@ -8,6 +8,20 @@
 (() => {
   "use strict";
 
+  const {
+    Grid,
+    GridFigure,
+    affine,
+    by,
+    checkSettings,
+    checkSquare,
+    entryName,
+    factor,
+  } = window.FigureParts;
+  const { html, list, mathematics, number, range, square, strong, sumLine, unbroken } =
+    window.FigureParts;
+  const TAG = "conv-stepper";
+
   // Arithmetic ------------------------------------------------------------------------
 
   const RANGES = {
@@ -26,9 +40,6 @@
     g: (p, q) => ((((8 * p + 3) * (11 * q + 4)) % 29) % 7) - 3,
   };
 
-  const range = (n, first = 0) => Array.from({ length: n }, (_, k) => first + k);
-  const square = (n, entry) => range(n).map((a) => range(n).map((b) => entry(a, b)));
-
   const span = ({ kernel, dilation }) => dilation * (kernel - 1) + 1;
   const padded = ({ size, padding }) => size + 2 * padding;
 
@@ -45,35 +56,18 @@
     );
   }
 
-  function checkSettings(settings) {
-    for (const [name, [least]] of Object.entries(RANGES)) {
-      const value = settings[name];
-      if (!Number.isInteger(value))
-        throw new TypeError(`conv-stepper: ${name} must be an integer, got ${value}`);
-      if (value < least)
-        throw new RangeError(
-          `conv-stepper: ${name} must be at least ${least}, got ${value}`,
-        );
-    }
-  }
-
-  function checkSquare(name, array, n) {
-    if (array.length !== n || array.some((row) => row.length !== n))
-      throw new RangeError(`conv-stepper: ${name} must be ${n} × ${n}`);
-  }
-
   /* Settings are size, kernel, stride, padding, dilation; x, w and g may replace the
    * contents above.  Where no window fits, `message` says why. */
   function compute(settings) {
-    checkSettings(settings);
+    checkSettings(TAG, settings, RANGES);
     const { size, kernel } = settings;
     const out = outSize(settings);
     const x = settings.x ?? square(size, CONTENTS.x);
     const w = settings.w ?? square(kernel, CONTENTS.w);
     const g = settings.g ?? square(out, CONTENTS.g);
-    checkSquare("x", x, size);
-    checkSquare("w", w, kernel);
-    checkSquare("g", g, out);
+    checkSquare(TAG, "x", x, size);
+    checkSquare(TAG, "w", w, kernel);
+    checkSquare(TAG, "g", g, out);
 
     const y = square(out, () => 0);
     const dx = square(size, () => 0);
@@ -108,18 +102,6 @@
   };
   const LETTER = { y: "p", g: "p", x: "h", w: "i" };
   const MOST_PRODUCTS = 36;
-
-  const number = (value) => String(value).replace("-", "−");
-  const factor = (value) => (value < 0 ? `(${number(value)})` : number(value));
-
-  /* affine(-1, [2, "p"], [1, "i"]) is "2p + i − 1". */
-  function affine(constant, ...terms) {
-    const words = terms
-      .map(([n, letter]) => (n === 1 ? letter : n + letter))
-      .join(" + ");
-    if (constant === 0) return words;
-    return `${words} ${constant < 0 ? "−" : "+"} ${Math.abs(constant)}`;
-  }
 
   /* A cell's sum in index form, in parts between which its line may break. */
   function indexForm(kind, a, b, { stride: s, padding: P, dilation: d }) {
@@ -164,229 +146,21 @@
     return [totals.join(" + ")];
   }
 
-  // Drawing ---------------------------------------------------------------------------
-
-  const UNIT = 32;
-  const HATCH = [8, 16, 24]
-    .map((t) => `M0 ${t}L${t} 0M${t} ${UNIT}L${UNIT} ${t}`)
-    .concat(`M0 ${UNIT}L${UNIT} 0`)
-    .join("");
-
-  function append(node, attributes, children) {
-    for (const [name, value] of Object.entries(attributes))
-      node.setAttribute(name, value);
-    node.append(...children);
-    return node;
-  }
-
-  const html = (tag, attributes = {}, ...children) =>
-    append(document.createElement(tag), attributes, children);
-
-  const svg = (tag, attributes = {}, ...children) =>
-    append(
-      document.createElementNS("http://www.w3.org/2000/svg", tag),
-      attributes,
-      children,
-    );
-
-  /* Words as nodes: single letters are variables, in italics; _out is a subscript. */
-  function mathematics(text) {
-    return text.split(/(_out|[A-Za-z]+)/).map((word) => {
-      if (word === "_out") return html("sub", {}, "out");
-      return /^[A-Za-z]$/.test(word) ? html("i", {}, word) : word;
-    });
-  }
-
-  /* Parts of a formula, so that a line breaks between them only. */
-  const unbroken = (parts) =>
-    parts.flatMap((part) => [
-      html("span", { class: "unbroken" }, ...mathematics(part)),
-      " ",
-    ]);
-
-  /* One number in a square; attributes make it a cell of the grid or of the padding. */
-  class Cell {
-    constructor(a, b, offset, attributes) {
-      this.position = [a, b];
-      this.inGrid = attributes.role === "gridcell";
-      this.value = svg("text", { class: "value", x: 16, y: 21.5 });
-      this.corner = svg("text", { class: "corner", x: 28, y: 28 });
-      this.node = svg(
-        "g",
-        { transform: `translate(${(b + offset) * UNIT} ${(a + offset) * UNIT})` },
-        svg("rect", { class: "box", width: UNIT, height: UNIT }),
-        svg("path", { class: "hatch", d: HATCH }),
-        svg("rect", { class: "mark", x: 2.5, y: 2.5, width: 27, height: 27, rx: 2 }),
-        this.value,
-        this.corner,
-      );
-      append(this.node, attributes, []);
-      this.node.cell = this;
-    }
-
-    show(name, value, remark = "") {
-      this.value.textContent = number(value);
-      this.node.classList.toggle("wide", number(value).length > 2);
-      if (this.inGrid)
-        this.node.setAttribute(
-          "aria-label",
-          `${name}[${this.position}] = ${number(value)}${remark}`,
-        );
-    }
-
-    /* Mark as part of the sum; the corner holds the number it is multiplied by. */
-    use(corner = "") {
-      this.node.classList.add("used");
-      this.node.classList.toggle("paired", corner !== "");
-      this.corner.textContent = number(corner);
-    }
-
-    clear() {
-      this.node.classList.remove("used", "paired", "chosen");
-      this.corner.textContent = "";
-    }
-  }
-
-  /* A square of numbers; the ring of padding is drawn but is no part of the grid. */
-  class Grid {
-    constructor(kind, label, values, { padding = 0, unread = [] } = {}) {
-      const n = values.length;
-      const total = n + 2 * padding;
-      const ring = svg("g", { "aria-hidden": "true" });
-      const rows = svg("g", { role: "grid", "aria-label": label });
-      rows.append(...range(n).map(() => svg("g", { role: "row" })));
-      this.kind = kind;
-      this.cells = new Map();
-      for (const a of range(total, -padding)) {
-        for (const b of range(total, -padding)) {
-          const value = values[a]?.[b];
-          const inGrid = value !== undefined;
-          const skipped = inGrid && (unread.includes(a) || unread.includes(b));
-          const cell = new Cell(
-            a,
-            b,
-            padding,
-            inGrid
-              ? { role: "gridcell", tabindex: -1, class: skipped ? "unread" : "" }
-              : { class: "padding" },
-          );
-          cell.show(kind, value ?? 0, skipped ? ", never read" : "");
-          this.cells.set(`${a},${b}`, cell);
-          (inGrid ? rows.children[a] : ring).append(cell.node);
-        }
-      }
-      this.at(0, 0).node.setAttribute("tabindex", 0);
-      this.svg = svg(
-        "svg",
-        {
-          viewBox: `-1 -1 ${total * UNIT + 2} ${total * UNIT + 2}`,
-          style: `--columns: ${total}`,
-          "data-grid": kind,
-        },
-        ring,
-        rows,
-      );
-      this.svg.grid = this;
-    }
-
-    at(a, b) {
-      return this.cells.get(`${a},${b}`);
-    }
-
-    choose(a, b) {
-      this.svg.querySelector('[tabindex="0"]').setAttribute("tabindex", -1);
-      const { node } = this.at(a, b);
-      node.classList.add("chosen");
-      node.setAttribute("tabindex", 0);
-    }
-  }
-
   // The element -----------------------------------------------------------------------
 
-  const CONTROLS = {
-    size: "input H",
-    kernel: "kernel K",
-    stride: "stride s",
-    padding: "padding P",
-    dilation: "dilation d",
-  };
-  const STEPS = {
-    ArrowUp: [-1, 0],
-    ArrowDown: [1, 0],
-    ArrowLeft: [0, -1],
-    ArrowRight: [0, 1],
-  };
-
-  class ConvStepper extends HTMLElement {
-    connectedCallback() {
-      if (this.settings) return;
-      this.settings = this.readAttributes();
-      this.chosen = { kind: "y", a: 1, b: 1 };
-      this.formula = html("p", { class: "formula" });
-      this.figures = html("div", { class: "figures" });
-      this.notes = html("p", { class: "notes" });
-      this.sum = html("div", { class: "sum", role: "status", "aria-atomic": "true" });
-      for (const event of ["pointermove", "focusin", "click"])
-        this.figures.addEventListener(event, (e) => this.point(e));
-      this.figures.addEventListener("keydown", (e) => this.walk(e));
-      this.setAttribute("role", "group");
-      this.setAttribute("aria-label", "Convolution stepper");
-      this.replaceChildren(
-        this.makeControls(),
-        this.formula,
-        this.figures,
-        this.notes,
-        this.sum,
-      );
-      this.draw();
-    }
-
-    readAttributes() {
-      const settings = {};
-      for (const [name, [, most]] of Object.entries(RANGES)) {
-        settings[name] = Number(this.getAttribute(name) ?? NaN);
-        if (settings[name] > most)
-          throw new RangeError(
-            `conv-stepper: ${name} must be at most ${most}, got ${settings[name]}`,
-          );
-      }
-      checkSettings(settings);
-      return settings;
-    }
-
-    makeControls() {
-      const makeControl = ([name, words]) => {
-        const [min, max] = RANGES[name];
-        const value = this.settings[name];
-        const input = html("input", { type: "range", name, min, max, value });
-        const shown = html("b", { "aria-hidden": "true" }, String(value));
-        input.addEventListener("input", () => {
-          this.settings[name] = input.valueAsNumber;
-          shown.textContent = input.value;
-          this.draw();
-        });
-        const label = html("span", {}, ...mathematics(words));
-        return html("label", {}, html("span", {}, label, shown), input);
-      };
-      const controls = Object.entries(CONTROLS).map(makeControl);
-      return html("div", { class: "controls" }, ...controls);
-    }
-
-    /* Show everything that depends on the settings, then the chosen cell's sum. */
-    draw() {
-      this.result = compute(this.settings);
-      this.drawFormula();
-      this.drawFigures();
-      this.drawNotes();
-      if (this.result.fits) {
-        const { kind, a, b } = this.chosen;
-        const last = this.result[kind].length - 1;
-        this.choose(kind, Math.min(a, last), Math.min(b, last));
-      } else {
-        const words = `No window fits: ${this.result.message}.`;
-        this.sum.replaceChildren(html("p", { class: "message" }, words));
-      }
-    }
+  class ConvStepper extends GridFigure {
+    static tag = TAG;
+    static label = "Convolution stepper";
+    static ranges = RANGES;
+    static controls = {
+      size: "input H",
+      kernel: "kernel K",
+      stride: "stride s",
+      padding: "padding P",
+      dilation: "dilation d",
+    };
+    compute = compute;
+    refusal = "No window fits";
 
     drawFormula() {
       const { size: H, kernel: K, stride: s, padding: P, dilation: d } = this.settings;
@@ -407,15 +181,9 @@
       this.formula.replaceChildren(...unbroken(steps));
     }
 
-    drawFigures() {
+    drawGrids() {
       const { size, kernel, padding } = this.settings;
       const { fits, out, x, w, y, unread } = this.result;
-      const by = (n) => `${n} × ${n}`;
-      const figure = (name, title, sizes, body) => {
-        const words = html("span", {}, ...mathematics(title));
-        const heading = html("p", { class: "heading" }, words, " ", sizes);
-        return html("div", { class: name }, heading, body);
-      };
       this.grids = {
         x: new Grid("x", `input x, ${by(size)}`, x, {
           padding,
@@ -427,9 +195,14 @@
       const ring = padding ? `, padded to ${padded(this.settings)}` : "";
       const empty = html("p", { class: "empty" }, "no window fits");
       this.figures.replaceChildren(
-        figure("input", "input x", by(size) + ring, this.grids.x.svg),
-        figure("kernel", "kernel w", by(kernel), this.grids.w.svg),
-        figure("output", "output y", fits ? by(out) : "", this.grids.y?.svg ?? empty),
+        this.frame("input", "input x", by(size) + ring, this.grids.x.svg),
+        this.frame("kernel", "kernel w", by(kernel), this.grids.w.svg),
+        this.frame(
+          "output",
+          "output y",
+          fits ? by(out) : "",
+          this.grids.y?.svg ?? empty,
+        ),
       );
       const { style } = this.figures;
       style.setProperty("--input", padded(this.settings));
@@ -448,90 +221,36 @@
         words.push("Hatched: no window reads the input, only its padding.");
       else if (fits && unread.length) {
         const plural = unread.length > 1 ? "s" : "";
-        const list = unread.join(", ").replace(/, (\d+)$/, " and $1");
-        words.push(`Hatched: row${plural} and column${plural} ${list}, never read.`);
+        const which = `row${plural} and column${plural} ${list(unread)}`;
+        words.push(`Hatched: ${which}, never read.`);
       }
       this.notes.replaceChildren(words.join(" "));
     }
 
-    choose(kind, a, b) {
-      this.chosen = { kind, a, b };
-      const forward = kind === "y";
+    explain(kind, a, b) {
       const { x, w, y } = this.grids;
       const lines = products(this.result, kind, a, b);
-      this.dataset.direction = forward ? "forward" : "backward";
-      for (const grid of [x, w, y])
-        for (const cell of grid.cells.values()) cell.clear();
       for (const { row, col, second } of lines.flat()) {
-        if (kind !== "x") x.at(row.h, col.h).use(forward ? second : "");
-        if (kind !== "w") w.at(row.i, col.i).use();
-        if (kind !== "y") y.at(row.p, col.p).use(second);
+        if (kind !== "x") x.at(row.h, col.h).mark("used", kind === "y" ? second : "");
+        if (kind !== "w") w.at(row.i, col.i).mark("used");
+        if (kind !== "y") y.at(row.p, col.p).mark("used", second);
       }
-      this.grids[kind].choose(a, b);
-      this.showOutput(forward);
-      this.writeSum(kind, a, b, lines);
-    }
-
-    /* Backward, the output's cells hold the gradient that arrives at them. */
-    showOutput(forward) {
-      const name = forward ? "y" : "g";
-      const title = forward ? "output y" : "upstream g";
-      const words = this.figures.querySelector(".output .heading span");
-      words.replaceChildren(...mathematics(title));
-      for (const cell of this.grids.y.cells.values()) {
-        const [p, q] = cell.position;
-        cell.show(name, this.result[name][p][q]);
-      }
-    }
-
-    writeSum(kind, a, b, lines) {
       const { name, value } = SUMS[kind];
-      const total = number(this.result[value][a][b]);
-      const strong = (words) => html("b", {}, ...mathematics(words));
-      const line = (sign, ...words) =>
-        html("p", {}, html("span", { class: "sign" }, sign, " "), ...words, " ");
-      const head = html("p", {}, strong(`${name}[${a},${b}]`), " = ");
-      this.sum.replaceChildren(head);
+      const total = strong(number(this.result[value][a][b]));
+      const head = html("p", {}, strong(entryName(name, [a, b])), " = ");
       if (lines.length === 0) {
-        head.append(strong(total), ": no window reads this input.");
-        return;
+        head.append(total, ": no window reads this input.");
+        return [head];
       }
       head.append(...unbroken(indexForm(kind, a, b, this.settings)));
       const written = writeOut(lines);
-      const last = line("=", strong(total));
-      this.sum.append(...written.map((text, k) => line(k ? "+" : "=", text)), last);
+      const last = sumLine("=", total);
       if (written.length < lines.length)
         last.append(...mathematics("(above, one number for each p, summed over q)"));
-    }
-
-    point({ target }) {
-      const cell = target.closest('[role="gridcell"]')?.cell;
-      if (!cell || !this.result.fits) return;
-      const { kind } = target.closest("svg").grid;
-      const [a, b] = cell.position;
-      const { chosen } = this;
-      if (chosen.kind !== kind || chosen.a !== a || chosen.b !== b)
-        this.choose(kind, a, b);
-    }
-
-    walk(event) {
-      const { key, ctrlKey, target } = event;
-      const cell = target.closest('[role="gridcell"]')?.cell;
-      if (!cell || event.altKey || event.metaKey || event.shiftKey) return;
-      const { grid } = target.closest("svg");
-      const last = this.result[grid.kind].length - 1;
-      const [a, b] = cell.position;
-      let next;
-      if (key in STEPS) next = [a + STEPS[key][0], b + STEPS[key][1]];
-      else if (key === "Home") next = [ctrlKey ? 0 : a, 0];
-      else if (key === "End") next = [ctrlKey ? last : a, last];
-      else return;
-      event.preventDefault();
-      const neighbour = grid.at(...next);
-      if (neighbour?.inGrid) neighbour.node.focus();
+      return [head, ...written.map((text, k) => sumLine(k ? "+" : "=", text)), last];
     }
   }
 
   window.ConvStepper = { RANGES, compute };
-  customElements.define("conv-stepper", ConvStepper);
+  customElements.define(TAG, ConvStepper);
 })();

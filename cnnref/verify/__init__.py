@@ -3,6 +3,7 @@
 calls      a call, and what is needed to construct and to judge those of a function
 operations OPERATIONS: that for every function, with the witnesses that kill mistakes
 sweeps     calls beside an oracle: PyTorch, a formula, SymPy's derivative, a rule
+networks   whole networks: generated, and judged in every gradient
 checks     derived, agrees, rejects, tested: each returns a Verdict
 verdict    what a check found, as a line and as data
 ledger     the rows of the sources, and which Verdicts settle them

@@ -6,8 +6,9 @@ read from the verdicts in the stored outputs of the row's chapter.
 
 import json
 from collections.abc import Iterable, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -24,7 +25,10 @@ class Source(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One formula, number or claim, as a source prints it and as it should read."""
+    """One formula, number or claim, as a source prints it and as it should read.
+
+    ``rests_on`` names the rows that its derivation uses; an entry may leave it out.
+    """
 
     id: str
     documents: list[str]
@@ -36,6 +40,7 @@ class Row(NamedTuple):
     reason: str
     chapter: str
     checks: list[str]
+    rests_on: list[str]
 
 
 class Ledger(NamedTuple):
@@ -82,7 +87,8 @@ def read_ledger(path) -> Ledger:
     """Read and validate a ledger file.
 
     Raises ValueError, naming the row, where a row has an unknown or missing key, an
-    unknown verdict, check or document, no text, or the id of another row.
+    unknown verdict, check or document, no text, or the id of another row; or where it
+    rests on a row that does not exist, or in the end on itself.
     """
     entries = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     sources = {name: Source(**source) for name, source in entries["sources"].items()}
@@ -92,6 +98,7 @@ def read_ledger(path) -> Ledger:
         if row.id in rows:
             raise ValueError(f"ledger: two rows have the id {row.id!r}")
         rows[row.id] = row
+    _rest_on_others(rows)
     return Ledger(sources, tuple(rows.values()))
 
 
@@ -105,12 +112,13 @@ def _row(entry: Mapping, number: int, sources: Iterable[str]) -> Row:
             fail(f"unknown {key} {unknown}; known are {list(known)}")
 
     all_known("keys", entry, Row._fields)
-    missing = [key for key in Row._fields if key not in entry]
+    fields: dict[str, Any] = {"rests_on": [], **entry}
+    missing = [key for key in Row._fields if key not in fields]
     if missing:
         fail(f"missing keys {missing}")
-    row = Row(**entry)
+    row = Row(**fields)
     for key, value in row._asdict().items():
-        wanted = list if key in ("documents", "checks") else str
+        wanted = list if key in ("documents", "checks", "rests_on") else str
         if key == "printed" and row.verdict == "added" and value is None:
             continue
         if not isinstance(value, wanted):
@@ -123,6 +131,19 @@ def _row(entry: Mapping, number: int, sources: Iterable[str]) -> Row:
     if not row.checks or len(set(row.checks)) < len(row.checks):
         fail(f"checks must name each kind once, and at least one: {row.checks}")
     return row
+
+
+def _rest_on_others(rows: Mapping[str, Row]):
+    graph = {row.id: row.rests_on for row in rows.values()}
+    for name, others in graph.items():
+        unknown = [other for other in others if other not in graph]
+        if unknown:
+            raise ValueError(f"ledger: row {name!r} rests on unknown rows {unknown}")
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        cycle = " → ".join(error.args[1])
+        raise ValueError(f"ledger: rows rest on each other: {cycle}") from None
 
 
 def read_verdicts(notebook) -> list[Found]:
