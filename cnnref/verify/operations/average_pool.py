@@ -75,10 +75,8 @@ def _lp_pool(draw, axes, largest=4):
     """Construct entries whose sums have roots: not 0, and positive for most norms."""
     drawn = _regular(draw, axes, largest, padded=False)
     kernel, stride, _, ceil_mode, size, same = drawn
-    norm = (1, 2, 2.0, 3, 4, 0.5, 2.5, -1, -2, math.inf, -math.inf)[draw(0, 10)]
+    norm = (1, 2, 2.0, 3, 4, 0.75, 2.5, -1, -2, math.inf, -math.inf)[draw(0, 10)]
     x = numbers(draw, (*_lead(draw), *size), low=0) + 1 / 64
-    if norm == 0.5:
-        x += 1  # near 0 a root is steep, and its gradient a difference of large terms
     if norm in (1, 2, 4, -2, math.inf, -math.inf):
         x *= np.where(integers(draw, x.shape, 0, 1), 1, -1)
     settings = {
@@ -173,7 +171,7 @@ KEPT = {
 }
 NORMS = {
     f"the norm {p}": lambda call, axes, p=p: call.settings["norm_type"] == p
-    for p in (1, 2, 0.5, 2.5, -1, math.inf, -math.inf)
+    for p in (1, 2, 0.75, 2.5, -1, math.inf, -math.inf)
 }
 
 
