@@ -2015,22 +2015,27 @@ def learnt_kernels(digit, kernels, maps):
 
 def who_turns(forward, backward):
     """Table of readings of a gradient; those that are the gradient are blue."""
-    wide = 3.6
-    figure, axes = canvas(2.6 + wide * len(backward), 4.4, unit=0.42)
-    for column, name in enumerate(backward):
-        middle = 2.6 + wide * (column + 0.5)
-        write(axes, middle, 0.45, name, fontsize=10)
-    for row, (name, truth) in enumerate(forward.items()):
-        top = 1.1 + 1.7 * row
-        write(axes, 2.3, top + 0.7, name, ha="right")
-        for column, value in enumerate(backward.values()):
-            left = 2.6 + wide * column + 0.1
-            right = value == truth
-            colour, tint = (BLUE, TINT_BLUE) if right else (RED, "none")
-            box = Rectangle((left, top), wide - 0.2, 1.4, fc=tint, ec=colour, lw=0.9)
+    left, wide = 4.4, 2.9
+    figure, axes = canvas(left + wide * len(forward), 1.1 + 1.5 * len(backward), 0.45)
+    for column, (name, truth) in enumerate(forward.items()):
+        start = left + wide * column + 0.1
+        write(axes, start + wide / 2 - 0.1, 0.5, _in_formula(name))
+        for row, (reading, value) in enumerate(backward.items()):
+            top = 1.1 + 1.5 * row
+            colour, tint = (BLUE, TINT_BLUE) if value == truth else (RED, "none")
+            box = Rectangle((start, top), wide - 0.2, 1.3, fc=tint, ec=colour, lw=0.9)
             axes.add_patch(box)
-            write(axes, left + wide / 2 - 0.1, top + 0.7, _tuple(value), colour)
+            write(axes, start + wide / 2 - 0.1, top + 0.65, _tuple(value), colour)
+            if column == 0:
+                write(axes, left - 0.2, top + 0.65, _in_formula(reading), ha="right")
     return Drawing(figure)
+
+
+def _in_formula(text):
+    """Write ⋆, ∗ and rot180 as mathematics."""
+    for sign, tex in {"⋆": r"\star", "∗": "*", "rot180": r"\mathrm{rot180}"}.items():
+        text = text.replace(sign, tex)
+    return f"${text}$"
 
 
 # A whole network ----------------------------------------------------------------------

@@ -1,15 +1,22 @@
-"""The ledger as the book's page shows it: MyST Markdown from the statuses.
+"""The ledger as the book's pages show it: MyST Markdown from the statuses.
 
 A check links to the cell that made it, by the label that `cell_anchors` gives to every
 code cell: a link to a cell that is gone fails the build.
+
+As a Sphinx extension it serves the front page: the directive `coverage` shows how much
+is settled, and the role `ledger` is a number, {ledger}`rows` or {ledger}`settled`.
 """
 
 import html
 import re
 from collections.abc import Iterable
+from functools import cache
+from itertools import groupby
 from pathlib import Path
 
 from cell_anchors import cell_label
+from docutils import nodes
+from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from cnnref.verify.ledger import (
     Count,
@@ -105,6 +112,35 @@ def count_table(title: str, done: str, counts: dict[str, Count]) -> str:
     return "\n".join(lines)
 
 
+def coverage_map(statuses: Iterable[Status]) -> str:
+    """A mark for every row, in the colour and with the sign of its verdict, by part.
+
+    Each links to its row.  What is open is said, and drawn as a ring.
+    """
+    parts = groupby(statuses, lambda status: status.row.part)
+    return "\n".join(map_line(part, list(found)) for part, found in parts)
+
+
+def map_line(part: str, statuses: list[Status]) -> str:
+    """The marks of one part's rows, behind its name."""
+    return (
+        f"::::{{div}} coverage-part\n"
+        f'<span class="ledger-label">{html.escape(part)}</span>\n\n'
+        f":::{{div}} coverage-rows\n{' '.join(map(mark, statuses))}\n:::\n::::"
+    )
+
+
+def mark(status: Status) -> str:
+    """One row as a link, named by its id and its verdict."""
+    row = status.row
+    words = f"{row.id}: {VERDICT_WORDS[row.verdict]}"
+    words += "" if status.settled else ", open"
+    classes = f"ledger-{row.verdict}" + " coverage-open" * (not status.settled)
+    name = f'<span class="visually-hidden">{words}</span>'
+    sign = f'<span class="{classes}" title="{words}">{name}</span>'
+    return f"[{sign}](#ledger-{row.id.lower()})"
+
+
 def row_block(status: Status) -> str:
     """One row: what is printed, what it should be, why, and its checks."""
     row = status.row
@@ -182,3 +218,47 @@ def checks_line(status: Status) -> str:
     else:
         where = f"chapter to come: {row.chapter.replace('_', ' ')}"
     return " ".join((*checks, f'<span class="ledger-chapter">{where}</span>'))
+
+
+# What Sphinx is told ------------------------------------------------------------------
+
+
+@cache
+def page_of(folder: Path) -> Page:
+    """The ledger of a folder, read once for all that asks in one build."""
+    return Page(folder)
+
+
+class Coverage(SphinxDirective):
+    """``{coverage}`` shows every row, and the counts by verdict and by check."""
+
+    def run(self):
+        folder = Path(self.env.doc2path(self.env.docname)).parent
+        for source in (folder / "ledger.yml", *folder.glob("*.ipynb")):
+            self.env.note_dependency(str(source))
+        statuses = page_of(folder).statuses
+        text = (
+            f":::::{{div}} coverage-map\n{coverage_map(statuses)}\n:::::\n\n"
+            f":::::{{div}} coverage-counts\n{coverage_tables(statuses)}\n:::::"
+        )
+        container = nodes.container()
+        self.state.nested_parse(text.splitlines(), self.content_offset, container)
+        return container.children
+
+
+class LedgerCount(SphinxRole):
+    """{ledger}`rows` is how many rows there are, {ledger}`settled` how many are."""
+
+    def run(self):
+        statuses = page_of(Path(self.env.doc2path(self.env.docname)).parent).statuses
+        counts = {"rows": len(statuses), "settled": sum(s.settled for s in statuses)}
+        if self.text not in counts:
+            message = f"ledger: {self.text!r} is not one of {list(counts)}"
+            return [], [self.inliner.reporter.error(message, line=self.lineno)]
+        return [nodes.Text(str(counts[self.text]))], []
+
+
+def setup(app):
+    app.add_directive("coverage", Coverage)
+    app.add_role("ledger", LedgerCount())
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

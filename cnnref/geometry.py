@@ -5,8 +5,16 @@ sizes arrays is the code that the book runs on symbols.
 """
 
 import operator
+from typing import NamedTuple
 
-__all__ = ["out_size", "same_padding", "span", "transposed_size"]
+__all__ = [
+    "ReceptiveField",
+    "out_size",
+    "receptive_field",
+    "same_padding",
+    "span",
+    "transposed_size",
+]
 
 
 def span(kernel_size, dilation=1):
@@ -141,6 +149,84 @@ def same_padding(kernel_size, dilation=1):
     """
     total = span(kernel_size, dilation) - 1
     return total // 2, total - total // 2
+
+
+class ReceptiveField(NamedTuple):
+    """What an output sees of the input, along one axis.
+
+    Attributes
+    ----------
+    size : int
+        From the first position that it depends on to the last.
+    jump : int
+        How far the first position of the next output is from its own.
+    """
+
+    size: int
+    jump: int
+
+
+def receptive_field(kernel_size, stride=1, dilation=1):
+    """Return what an output of stacked layers sees of the input: its extent and step.
+
+        R_l = R_{l−1} + d_l·(K_l − 1)·J_{l−1},   J_l = J_{l−1}·s_l,   R_0 = J_0 = 1
+
+    A step of a layer's own input is J_{l−1} steps of the image, so its kernel reaches
+    d_l·(K_l − 1)·J_{l−1} further.  Its own stride moves its neighbours apart and widens
+    nothing.  Padding decides where a field lies, and cuts those at the border.
+
+    Parameters
+    ----------
+    kernel_size : sequence of int
+        K_1, K_2, … from the image upwards.
+    stride, dilation : int or sequence of int
+        One for all layers, or one for each.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a number is not an integer or is below 1, or if there are not as many
+        strides or dilations as kernels.
+
+    Notes
+    -----
+    Twin: where the gradient of an output through layers of ``torch.nn.Conv1d`` is not
+    0.
+
+    Examples
+    --------
+    Two 3×3 kernels see what one 5×5 kernel does; with pooling between them, 8.
+
+    >>> receptive_field([3, 3])
+    ReceptiveField(size=5, jump=1)
+    >>> receptive_field([3, 2, 3], stride=[1, 2, 1])
+    ReceptiveField(size=8, jump=2)
+    """
+    name, kernel_size = "receptive_field", tuple(kernel_size)
+    stride = _for_each_layer(name, len(kernel_size), stride=stride)
+    dilation = _for_each_layer(name, len(kernel_size), dilation=dilation)
+    size, jump = 1, 1
+    for k, s, d in zip(kernel_size, stride, dilation):
+        settings = {"kernel_size": k, "stride": s, "dilation": d}
+        k, s, d = _integers(name, 1, **settings)
+        size += d * (k - 1) * jump
+        jump *= s
+    return ReceptiveField(size, jump)
+
+
+def _for_each_layer(function, layers, **setting):
+    """Return a setting of every layer; given once, it is that of all."""
+    ((name, given),) = setting.items()
+    try:
+        found = tuple(given)
+    except TypeError:
+        return (given,) * layers
+    if len(found) != layers:
+        raise ValueError(
+            f"{function}: {name} needs 1 or {layers} integers, one for each "
+            f"kernel_size, got {given}"
+        )
+    return found
 
 
 def _integers(function, least, **values):

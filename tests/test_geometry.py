@@ -6,13 +6,21 @@ from itertools import product
 
 import numpy as np
 import pytest
+import sympy
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from operations import noticed
 
-from cnnref.geometry import out_size, same_padding, span, transposed_size
+from cnnref.geometry import (
+    out_size,
+    receptive_field,
+    same_padding,
+    span,
+    transposed_size,
+)
 from cnnref.verify import RAISES, Call, Sweep
+from cnnref.verify.mistakes.geometry import field_sweep
 
 F = torch.nn.functional
 SMALL = {
@@ -152,6 +160,73 @@ def test_same_padding_is_that_of_conv1d(kernel_size, dilation):
     assert torch.equal(got, expected)
 
 
+# What an output sees ------------------------------------------------------------------
+
+FIELDS = field_sweep()
+TWO_AXES = [
+    ([3, 2, 3, 2], [1, 2, 1, 2], [1, 1, 1, 1]),  # two blocks of VGG's kind
+    ([5, 3], [2, 3], [1, 2]),
+    ([1, 2, 2], [3, 1, 2], [1, 3, 1]),  # a stride that leaves positions unread
+    ([4], [3], [2]),
+]
+
+
+def layer(number, kernel_size, stride, dilation):
+    """A convolution with weights 1, and where it can be every other one a pooling."""
+    if number % 2 and dilation == 1:
+        return torch.nn.AvgPool2d(kernel_size, stride)
+    conv = torch.nn.Conv2d(1, 1, kernel_size, stride, dilation=dilation, bias=False)
+    torch.nn.init.ones_(conv.weight)
+    return conv
+
+
+@pytest.mark.parametrize(("kernel_size", "stride", "dilation"), TWO_AXES)
+def test_the_receptive_field_is_where_gradients_are_not_0(
+    kernel_size, stride, dilation
+):
+    """Through real layers; heights as given, widths with kernels one larger."""
+    heights = receptive_field(kernel_size, stride, dilation)
+    widths = receptive_field([k + 1 for k in kernel_size], stride, dilation)
+    settings = enumerate(zip(kernel_size, stride, dilation))
+    model = torch.nn.Sequential(
+        *(layer(i, (k, k + 1), s, d) for i, (k, s, d) in settings)
+    )
+    shape = [2 * field.jump + field.size for field in (heights, widths)]
+    image = torch.zeros(1, 1, *shape, requires_grad=True)
+    y = model(image)[0, 0]
+    corners = {}
+    for p, q in [(0, 0), (1, 0), (0, 1)]:
+        (g,) = torch.autograd.grad(y[p, q], image, retain_graph=True)
+        seen = g[0, 0].nonzero()
+        corners[p, q] = seen.min(0).values, seen.max(0).values
+    first, last = corners[0, 0]
+    assert (last - first + 1).tolist() == [heights.size, widths.size]
+    assert (corners[1, 0][0] - first).tolist() == [heights.jump, 0]
+    assert (corners[0, 1][0] - first).tolist() == [0, widths.jump]
+
+
+def test_the_mistakes_sweep_has_deep_wide_and_unread():
+    """Several layers, dilation beside stride, and a stride beyond the kernel."""
+    calls = [call.settings for call in FIELDS.calls]
+    assert FIELDS.disagreement(receptive_field) is None
+    assert {len(call["kernel_size"]) for call in calls} == {1, 2, 3}
+    assert any(s != d for c in calls for s, d in zip(c["stride"], c["dilation"]))
+    assert any(s > k for c in calls for s, k in zip(c["stride"], c["kernel_size"]))
+
+
+def test_a_setting_given_once_is_that_of_all_layers():
+    assert receptive_field([3, 5], 2, 3) == receptive_field([3, 5], [2, 2], (3, 3))
+    assert receptive_field(np.array([3, 5]), np.int64(2)) == (1 + 2 + 2 * 4, 4)
+    assert receptive_field([]) == (1, 1)
+
+
+def test_the_receptive_field_of_symbols_is_the_formula():
+    k, m, s, d = sympy.symbols("k m s d", integer=True, positive=True)
+    size, jump = receptive_field([k, m], [s, 2], [1, d])
+    assert sympy.expand(size - (1 + (k - 1) + s * d * (m - 1))) == 0
+    assert jump == 2 * s
+
+
 # Laws ---------------------------------------------------------------------------------
 
 counts = st.integers(1, 10**6)
@@ -191,6 +266,30 @@ def test_same_padding_keeps_the_size_and_puts_the_odd_zero_after(size, k, d):
     before, after = same_padding(k, d)
     assert out_size(size, k, 1, (before, after), d) == size
     assert after - before == d * (k - 1) % 2
+
+
+layers = st.lists(st.tuples(*(st.integers(1, 9),) * 3), max_size=6)
+
+
+def fields(stack):
+    """The receptive field of a list of kernel size, stride and dilation."""
+    return receptive_field(*zip(*stack)) if stack else receptive_field([])
+
+
+@given(layers, layers)
+def test_a_stack_on_a_stack_sees_through_it(below, above):
+    low, high, both = fields(below), fields(above), fields(below + above)
+    assert both.size == low.size + (high.size - 1) * low.jump
+    assert both.jump == low.jump * high.jump
+
+
+@given(layers)
+def test_an_input_of_that_size_gives_one_output_and_a_jump_more_gives_two(stack):
+    size, jump = fields(stack)
+    for length, expected in [(size, 1), (size + jump - 1, 1), (size + jump, 2)]:
+        for k, s, d in stack:
+            length = out_size(length, k, s, 0, d)
+        assert length == expected
 
 
 def test_numpy_integers_are_integers():
@@ -258,12 +357,25 @@ def mistake(error, message, function, *arguments):
             -1,
         ),
         mistake(TypeError, r"stride must .* got 1\.0", transposed_size, 4, 3, 1.0),
+        mistake(
+            ValueError,
+            r"stride needs 1 or 2 integers, one for each kernel_size, got \[1\]",
+            receptive_field,
+            [3, 3],
+            [1],
+        ),
+        mistake(ValueError, "dilation needs 1 or 1", receptive_field, [3], 1, (1, 2)),
+        mistake(ValueError, "kernel_size must .* 1, got 0", receptive_field, [3, 0]),
+        mistake(ValueError, "stride must .* 1, got 0", receptive_field, [3], 0),
+        mistake(TypeError, r"dilation must .* got 1\.5", receptive_field, [3], 1, 1.5),
     ],
 )
 def test_a_mistake_is_named_in_the_callers_numbers(function, arguments, error, message):
     with pytest.raises(error, match=message) as caught:
         function(*arguments)
-    assert re.match(r"(out_size|span|transposed_size): ", str(caught.value))
+    assert re.match(
+        r"(out_size|receptive_field|span|transposed_size): ", str(caught.value)
+    )
 
 
 # Mistakes that the comparison with PyTorch must notice, beside those of the package --

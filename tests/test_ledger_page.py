@@ -12,7 +12,7 @@ from tiny_ledger import settle_one, write_chapter
 
 from cnnref.verify.ledger import read_ledger, settle
 
-from ledger_page import head, row_block  # isort: skip
+from ledger_page import coverage_map, head, row_block  # isort: skip
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def test_the_page_shows_every_row_once_and_in_order(statuses):
 CONF = """
 import sys
 sys.path.insert(0, {book!r})
-extensions = ["myst_nb", "sphinx_design", "cell_anchors"]
+extensions = ["myst_nb", "sphinx_design", "cell_anchors", "ledger_page"]
 master_doc = "page"
 exclude_patterns = ["html", "jupyter_execute"]
 nb_execution_mode = "off"
@@ -40,10 +40,10 @@ suppress_warnings = ["mystnb.unknown_mime_type"]
 """
 
 
-def build(folder):
+def build(folder, below=""):
     """Build a page with the tiny ledger's one row, beside the row's chapter."""
     toc = "```{toctree}\nsums\n```"
-    page = f"# Page\n\n{toc}\n\n{row_block(settle_one(folder))}\n"
+    page = f"# Page\n\n{toc}\n\n{row_block(settle_one(folder))}\n\n{below}\n"
     (folder / "page.md").write_text(page, encoding="utf-8")
     (folder / "conf.py").write_text(CONF.format(book=str(BOOK)), encoding="utf-8")
     return lambda: subprocess.run(
@@ -75,6 +75,44 @@ def test_a_check_links_to_its_cell_and_a_lost_cell_fails_the_build(tmp_path):
     result = sphinx()
     assert result.returncode != 0
     assert "undefined label: 'cell-sums-cell-1'" in result.stderr
+
+
+# The front page -----------------------------------------------------------------------
+
+
+def test_the_map_marks_every_row_once_by_part_and_in_order(statuses):
+    marked = coverage_map(statuses)
+    assert re.findall(r"\(#ledger-([\w-]+)\)", marked) == [
+        s.row.id.lower() for s in statuses
+    ]
+    parts = re.findall(r'<span class="ledger-label">(.*)</span>', marked)
+    assert parts == list(dict.fromkeys(s.row.part for s in statuses))
+    assert "open" not in marked
+
+
+def test_an_open_row_is_marked_as_open(tmp_path):
+    marked = coverage_map([settle_one(tmp_path)])
+    assert 'class="ledger-holds coverage-open" title="one: holds, open"' in marked
+
+
+def test_the_front_page_counts_what_the_chapters_settle(tmp_path):
+    write_chapter(tmp_path, "sums", ("derived", "one"), ("code", "one"))
+    below = "Of {ledger}`rows` rows {ledger}`settled` are.\n\n```{coverage}\n```"
+    result = build(tmp_path, below)()
+    assert result.returncode == 0, result.stderr
+    page = (tmp_path / "html" / "page.html").read_text(encoding="utf-8")
+    assert "Of 1 rows 1 are." in page
+    assert 'href="#ledger-one"' in page
+    counts = re.findall(r"<td[^>]*><p>(\d+)</p></td>", page)
+    assert len(counts) == 20  # two for four verdicts, all rows and five checks
+    assert counts[:2] == counts[8:10] == ["1", "1"]
+
+
+def test_an_unknown_count_fails_the_build(tmp_path):
+    write_chapter(tmp_path, "sums", ("derived", "one"), ("code", "one"))
+    result = build(tmp_path, "{ledger}`open`")()
+    assert result.returncode != 0
+    assert "ledger: 'open' is not one of ['rows', 'settled']" in result.stderr
 
 
 def test_the_filter_shows_what_it_is_asked_for(tmp_path, statuses):

@@ -8,10 +8,12 @@ from cnnref.verify.mistakes import (
     average_pool,
     conv,
     dropout,
+    equivariance,
     geometry,
     layers,
     loss,
     max_pool,
+    networks,
     norm,
     optim,
     softmax,
@@ -23,6 +25,7 @@ __all__ = ["MISTAKES", "Mistake"]
 MISTAKES: tuple[Mistake, ...] = (
     *geometry.MISTAKES,
     *conv.MISTAKES,
+    *equivariance.MISTAKES,
     *max_pool.MISTAKES,
     *average_pool.MISTAKES,
     *activation.MISTAKES,
@@ -32,4 +35,5 @@ MISTAKES: tuple[Mistake, ...] = (
     *dropout.MISTAKES,
     *layers.MISTAKES,
     *optim.MISTAKES,
+    *networks.MISTAKES,
 )

@@ -1,10 +1,14 @@
-"""Common mistakes in the size of an output: W2 to W5."""
+"""Common mistakes in sizes: of outputs, W2 to W5 and W29; of what they see, W31."""
 
 from functools import partial
+from itertools import accumulate
+from math import prod
+from operator import mul
 
-from cnnref.geometry import out_size, span
+from cnnref.geometry import ReceptiveField, out_size, receptive_field, span
+from cnnref.verify.calls import Call, seeded_draw
 from cnnref.verify.mistakes.mistake import Mistake
-from cnnref.verify.sweeps import rule_sweep
+from cnnref.verify.sweeps import Sweep, rule_sweep
 
 __all__ = ["MISTAKES"]
 
@@ -51,10 +55,119 @@ def _mistake(label, words, wrong):
     return Mistake(label, words, out_size, wrong, sweep)
 
 
+# W29: the side of a pooled map --------------------------------------------------------
+
+_POOLS = {"size": range(4, 13), "kernel_size": (2, 3), "stride": (2, 3)}
+
+
+def _torch_pooled_side(size, kernel_size, stride):
+    import torch
+
+    x = torch.zeros(1, size, size)
+    return torch.nn.functional.max_pool2d(x, kernel_size, stride).shape[-1]
+
+
+def _side_by_the_area(size, kernel_size, stride):
+    """Divide the side by s², which is what the area is divided by."""
+    return size // stride**2
+
+
+def _pool_sweep():
+    return rule_sweep(_torch_pooled_side, _POOLS, "torch", "PyTorch")
+
+
+# W31: the receptive field -------------------------------------------------------------
+
+
+def field_sweep(cases=120):
+    """Compare with the positions at which PyTorch's gradients are not 0.
+
+    The layers are convolutions with positive weights.  The positions that reach an
+    entry of the last output, and its neighbour, show the extent and the step.
+    """
+    draw = seeded_draw(0)
+    calls = (_field_call(draw) for _ in range(cases))
+    calls = tuple(sorted(calls, key=lambda call: (_layers(call), call.complexity)))
+    return Sweep("torch", "PyTorch", calls, lambda call: _reached(**call.settings))
+
+
+def _layers(call):
+    return len(call.settings["kernel_size"])
+
+
+def _field_call(draw):
+    layers = draw(1, 3)
+    ranges = {"kernel_size": 3, "stride": 3, "dilation": 2}
+    settings = {
+        name: tuple(draw(1, largest) for _ in range(layers))
+        for name, largest in ranges.items()
+    }
+    return Call({}, settings)
+
+
+def _reached(kernel_size, stride, dilation):
+    import torch
+
+    extent = 2 * prod(stride) + sum(
+        d * k * prod(stride) for d, k in zip(dilation, kernel_size)
+    )
+    image = torch.zeros(1, 1, extent, requires_grad=True)
+    y = image
+    for k, s, d in zip(kernel_size, stride, dilation):
+        y = torch.nn.functional.conv1d(y, torch.ones(1, 1, k), stride=s, dilation=d)
+    ones = (y[0, 0, p] for p in (0, 1))
+    slopes = (torch.autograd.grad(one, image, retain_graph=True)[0] for one in ones)
+    first, second = (slope[0, 0].nonzero().flatten() for slope in slopes)
+    size = first[-1] - first[0] + 1
+    return ReceptiveField(int(size), int(second[0] - first[0]))
+
+
+def _jumps(stride):
+    return [1, *accumulate(stride, mul)]
+
+
+def _sum_of_kernels(kernel_size, stride, dilation):
+    return ReceptiveField(sum(kernel_size), prod(stride))
+
+
+def _with_its_own_stride(kernel_size, stride, dilation):
+    """Let each kernel's reach count in steps of its output, not of its input."""
+    after = _jumps(stride)[1:]
+    reach = (d * (k - 1) * j for k, d, j in zip(kernel_size, dilation, after))
+    return ReceptiveField(1 + sum(reach), prod(stride))
+
+
+def _without_strides(kernel_size, stride, dilation):
+    field = receptive_field(kernel_size, 1, dilation)
+    return field._replace(jump=prod(stride))
+
+
+def _last_stride_only(kernel_size, stride, dilation):
+    """Forget that strides multiply: take that of the layer before alone."""
+    before = (1, *stride)
+    reach = (d * (k - 1) * s for k, d, s in zip(kernel_size, dilation, before))
+    return ReceptiveField(1 + sum(reach), prod(stride))
+
+
+def _field(words, wrong):
+    return Mistake("W31", words, receptive_field, wrong, field_sweep)
+
+
 MISTAKES: tuple[Mistake, ...] = (
     _mistake("W2", "the output size without the floor", _without_floor),
     _mistake("W2", "the output size rounded up", _rounded_up),
     _mistake("W3", "the brackets ((W − F) + 2P) / (S + 1)", _wrong_brackets),
     _mistake("W4", "dilation as k·d", _dilation_times_kernel),
     _mistake("W5", "the total padding on each side", _total_padding),
+    Mistake(
+        "W29",
+        "the factor of the area for each side",
+        out_size,
+        _side_by_the_area,
+        _pool_sweep,
+    ),
+    _field("the receptive field as the sum of the kernel sizes", _sum_of_kernels),
+    _field("a receptive field widened by the layer's own stride", _with_its_own_stride),
+    _field("a receptive field that no stride widens", _without_strides),
+    _field("the stride of the layer before, and of none below it", _last_stride_only),
 )
