@@ -150,6 +150,11 @@ def row_block(status: Status) -> str:
     fields.append(field(FORM_WORDS[row.verdict], row.correction, "ledger-form"))
     fields.append(field("why", row.reason, "ledger-reason"))
     fields.append(field("checks", checks_line(status), "ledger-checks"))
+    if row.rests_on:
+        others = " ".join(
+            f"[{other}](#ledger-{other.lower()})" for other in row.rests_on
+        )
+        fields.append(field("rests on", others, "ledger-rests"))
     body = "\n\n".join(fields)
     return (
         f":::::{{div}} ledger-row ledger-row-{row.verdict}\n"

@@ -27,6 +27,14 @@ def test_the_page_shows_every_row_once_and_in_order(statuses):
     assert re.findall(r'data-row="([^"]*)"', shown) == [s.row.id for s in statuses]
 
 
+def test_a_row_links_to_the_rows_that_it_rests_on(statuses):
+    for status in statuses:
+        _, _, rests = row_block(status).partition('">rests on</span>')
+        found = re.findall(r"\[([\w-]+)\]\(#ledger-([\w-]+)\)", rests)
+        assert found == [(other, other.lower()) for other in status.row.rests_on]
+    assert any(status.row.rests_on for status in statuses)
+
+
 CONF = """
 import sys
 sys.path.insert(0, {book!r})
