@@ -1621,7 +1621,7 @@ def fraction_dropped(widths, p):
     mean = left + wide * p
     axes.plot([mean, mean], [foot, foot - high - 0.3], color=RED, lw=1.2, zorder=0)
     write(axes, mean, foot - high - 0.7, "$p$", RED)
-    notes = iter(((0.53, 0.72), (0.325, 0.5), (0.275, 0.95)))
+    notes = iter(((0.45, 0.4), (0.325, 0.8), (0.325, 0.95)))
     styles = iter(((GREY, 1.0), (INK, 1.4), (BLUE, 1.8)))
     for n, (at, up), (colour, thick) in zip(widths, notes, styles, strict=False):
         law = np.ones(1)
