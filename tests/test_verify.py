@@ -240,6 +240,17 @@ def test_derived_accepts_what_is_equal():
     assert verdict.detail.startswith("derived for all sizes; equal at ")
 
 
+def test_derived_says_of_what_the_identity_holds():
+    """Of all sizes only where there are any: a letter for an integer, or an array."""
+    number = symbols("z", positive=True)
+    for left, right, said in (
+        (N * (N + 1), N**2 + N, "sizes"),
+        (ZSum(w[i], i), ZSum(w[j], j), "sizes"),
+        ((number + 1) ** 2, number**2 + 2 * number + 1, "values"),
+    ):
+        assert derived("", left, right).detail.startswith(f"derived for all {said}; ")
+
+
 def test_derived_rejects_a_wrong_formula_with_a_counterexample():
     wrong = ZSum(g[h + i] * w[i], i)
     with pytest.raises(Disagreement, match=r"∂L/∂x: at h = -?\d+, g = \[") as raised:
