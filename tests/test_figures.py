@@ -1,11 +1,11 @@
-"""The figures of the Markdown pages are the ones that book/figures.py draws."""
+"""The figures of the Markdown pages are the ones that book/draw.py draws."""
 
 import re
 from pathlib import Path
 
 import pytest
 import tiny  # noqa: F401  puts book/ on the path
-from figures import STATIC
+from draw import STATIC
 
 BOOK = Path(__file__).parents[1] / "book"
 
@@ -13,7 +13,7 @@ BOOK = Path(__file__).parents[1] / "book"
 @pytest.mark.parametrize("name", STATIC)
 def test_the_stored_figure_is_the_drawn_one(name):
     stored = (BOOK / "_static" / name).read_text(encoding="utf-8")
-    assert stored == STATIC[name]().svg, "run: python book/figures.py"
+    assert stored == STATIC[name]().svg, "run: python book/draw.py"
 
 
 def test_the_front_page_types_no_count_of_rows():
