@@ -121,6 +121,15 @@ def test_everything_is_written_as_json(tmp_path, capsys):
     assert {row["disagreement"] for row in record["outcomes"]} == {None}
 
 
+def test_an_interrupt_ends_it(monkeypatch, capsys):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "judged", interrupted)
+    assert verify("relu", *SMALL) == 130
+    assert capsys.readouterr().err == "\ninterrupted\n"
+
+
 # Disagreement -------------------------------------------------------------------------
 
 

@@ -5,12 +5,14 @@
     reproduction  that call as a program
     main          all of them, in several processes, as a table
 
-The exit status is 0 if all agree, 1 if one does not, and 2 for a wrong command.
+The exit status is 0 if all agree, 1 if one does not, 2 for a wrong command, and 130
+after an interrupt.
 """
 
 import argparse
 import json
 import os
+import signal
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -242,6 +244,9 @@ def main(arguments=None):
         outcomes = _run(judge, tasks, asked.jobs)
     except ValueError as error:  # too few cases to contain every witness
         parser.error(str(error))
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        return 130
     if asked.json:
         _record(asked, versions, outcomes)
     return _report(outcomes)
@@ -272,8 +277,10 @@ def _mapping(jobs):
     if jobs == 1:
         yield map
         return
-    # A fork would share PyTorch's threads, which do not survive it.
-    pool = ProcessPoolExecutor(jobs, get_context("spawn"))
+    # A fork would share PyTorch's threads, which do not survive it.  An interrupt is
+    # for this process alone, which then gives out no more work.
+    ignore = signal.signal, (signal.SIGINT, signal.SIG_IGN)
+    pool = ProcessPoolExecutor(jobs, get_context("spawn"), *ignore)
     try:
         yield pool.map
     finally:
