@@ -10,7 +10,7 @@ from cnnref.verify.mistakes.mistake import Mistake
 from cnnref.verify.operations import calls_of
 from cnnref.verify.sweeps import Sweep, torch_sweep
 
-__all__ = ["MISTAKES", "expectation_sweep", "expected_response"]
+__all__ = ["MISTAKES", "all_masks", "expectation_sweep", "expected_response"]
 
 
 # W21: the scaling ---------------------------------------------------------------------
@@ -62,13 +62,18 @@ def gradient_unscaled(grad_output, input, p=0.5, training=True, *, mask=None, **
 # W22: the expectation through a nonlinearity ------------------------------------------
 
 
+def all_masks(units, p):
+    """Yield every mask of so many units, with its probability."""
+    for kept in product((False, True), repeat=units):
+        r = np.array(kept)
+        yield r, p ** (~r).sum() * (1 - p) ** r.sum()
+
+
 def expected_response(input, weight, p):
     """Return E[relu(w·(r ⊙ x))], from every mask and its probability."""
     total = 0
-    for kept in product((False, True), repeat=input.size):
-        r = np.array(kept)
+    for r, probability in all_masks(input.size, p):
         y = functional.dropout_weight_scaling(input, p, mask=r)
-        probability = p ** (~r).sum() * (1 - p) ** r.sum()
         total = total + probability * functional.relu(weight @ y)
     return total
 
@@ -97,11 +102,9 @@ def expectation_sweep():
 
         x, weight = (torch.from_numpy(call.arrays[k]) for k in ("input", "weight"))
         p, total = call.settings["p"], torch.zeros(2, dtype=x.dtype)
-        for kept in product((False, True), repeat=len(x)):
-            with tosses(torch.tensor(kept)):
+        for r, probability in all_masks(len(x), p):
+            with tosses(torch.from_numpy(r)):
                 y = (1 - p) * torch.nn.functional.dropout(x, p)
-            dropped = kept.count(False)
-            probability = p**dropped * (1 - p) ** (len(x) - dropped)
             total += probability * torch.relu(weight @ y)
         return total.numpy()
 
