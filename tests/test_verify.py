@@ -121,6 +121,17 @@ def test_a_sweep_of_any_operation_needs_its_witnesses():
         calls_of("relu", 1)
 
 
+def test_a_witness_may_be_in_the_upstream_gradient(monkeypatch):
+    def has_nine(call):
+        return 9 in call.arrays.get("grad_output", [9])
+
+    relu = verify.OPERATIONS["relu"]._replace(witnesses={"a nine": has_nine})
+    monkeypatch.setitem(verify.OPERATIONS, "relu", relu)
+    assert len(calls_of("relu", 5)) == 5
+    with pytest.raises(ValueError, match="no call of relu_backward in 5 has a nine"):
+        calls_of("relu_backward", 5)
+
+
 def test_the_oracle_names_what_is_too_long_to_print():
     calls = (Call({"input": np.ones(2)}, {}),)
     long = np.array(["x" * 61], object)

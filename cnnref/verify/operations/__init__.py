@@ -60,13 +60,13 @@ def calls_of(name, cases, seed=0, largest=4, dtype="float64"):
     forward = name.removesuffix("_backward")
     operation, draw = OPERATIONS[forward], seeded_draw(seed)
     calls = [operation.construct(draw, largest=largest) for _ in range(cases)]
+    calls = [call.astype(dtype) for call in calls]
+    if name != forward:
+        calls = [_with_gradient(getattr(functional, forward), c, draw) for c in calls]
     for witness, shows in operation.witnesses.items():
         # Calls of at most 2 are for symbols, which stand for all numbers at once.
         if largest > 2 and not any(map(shows, calls)):
             raise ValueError(f"calls_of: no call of {name} in {cases} has {witness}")
-    calls = [call.astype(dtype) for call in calls]
-    if name != forward:
-        calls = [_with_gradient(getattr(functional, forward), c, draw) for c in calls]
     return tuple(sorted(calls, key=lambda call: call.complexity))
 
 
