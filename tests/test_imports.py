@@ -26,7 +26,7 @@ BESIDE = {
     "symbolic": ({"symbolic", *TOWER}, {"numpy", "sympy"}),
     "verify": (
         {"verify", "symbolic", *TOWER},
-        {"numpy", "sympy", "torch", "tqdm", "yaml"},
+        {"hypothesis", "numpy", "sympy", "torch", "tqdm", "yaml"},
     ),
     "show": (set(), {"sympy"}),
     "__main__": ({"verify"}, set()),

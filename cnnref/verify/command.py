@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -25,9 +26,13 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from hypothesis import HealthCheck, find, strategies
+from hypothesis import settings as how_to_find
+from hypothesis.errors import NoSuchExample
 from tqdm import tqdm
 
 from cnnref import functional
+from cnnref.verify.calls import Call, integers, seeded_draw
 from cnnref.verify.operations import OPERATIONS, calls_of
 from cnnref.verify.sweeps import torch_sweep
 from cnnref.verify.verdict import Disagreement
@@ -35,7 +40,6 @@ from cnnref.verify.verdict import Disagreement
 __all__ = ["DTYPES", "Outcome", "judged", "main", "names_of", "reproduction"]
 
 DTYPES = ("float64", "float32")
-_REJECTIONS = (TypeError, ValueError, RuntimeError, IndexError)
 
 
 class Outcome(NamedTuple):
@@ -103,13 +107,18 @@ def _parser():
         help="relu: forward and gradient; relu_backward: the gradient; 'conv*': all "
         "that match; none: all there are",
     )
-    add("--cases", type=_at_least(1), default=300, help="calls of each (default 300)")
+    add(
+        "--cases",
+        type=_at_least(1),
+        default=300,
+        help="calls of each (default 300); more, until they contain what is needed",
+    )
     add("--seed", type=_at_least(0), default=0, help="of their generator (default 0)")
-    add("--dtype", nargs="+", choices=DTYPES, default=DTYPES, help="default: both")
+    add("--dtype", choices=(*DTYPES, "both"), default="both", help="default: both")
     add("--jobs", type=_at_least(1), default=os.cpu_count(), help="default: all cores")
     add("--device", choices=("cpu", "cuda"), default="cpu", help="PyTorch's device")
     add("--json", metavar="FILE", help="write versions, options and outcomes there")
-    return parser
+    return parser, verify
 
 
 def _at_least(least):
@@ -128,33 +137,96 @@ def _at_least(least):
 def judged(name, dtype="float64", cases=300, seed=0, device="cpu"):
     """Compare one function with PyTorch's, and return the Outcome.
 
-    A call on which either of the two raises is a disagreement too.  Where one is
-    found, a search among the smallest calls may find a smaller one.
+    A call on which either of the two raises is a disagreement too, and so is one whose
+    arrays are changed.  Hypothesis makes the smallest of those that it finds.
     """
-    drawn = partial(calls_of, name, cases, seed, dtype=dtype)
-    sweep = torch_sweep(name, drawn(), device=device)
-    outcome = Outcome(name, dtype, len(sweep.calls), sweep.tolerance)
-    failure = _failure(name, sweep)
-    if failure is None:
+    calls = _calls(name, dtype, cases, seed)
+    tolerance = torch_sweep(name, calls, device=device).tolerance
+    outcome = Outcome(name, dtype, len(calls), tolerance)
+    wrong = next((call for call in calls if _wrong(name, call, device)), None)
+    if wrong is None:
         return outcome
-    small = torch_sweep(name, drawn(largest=2), device=device)
-    call, said = _failure(name, small) or failure
-    code = reproduction(name, call, device)
-    return outcome._replace(disagreement=f"{call}: {said}", code=code)
+    call = _smallest(name, dtype, device, wrong)
+    said = f"{call}: {_wrong(name, call, device)}"
+    return outcome._replace(disagreement=said, code=reproduction(name, call, device))
 
 
-def _failure(name, sweep):
-    """Return the first call that shows something wrong, and what."""
-    for call in sweep.calls:
+def _calls(name, dtype, cases, seed):
+    """Draw that many calls; more, where a witness is not yet among them."""
+    forward = name.removesuffix("_backward")
+    while True:
         try:
-            said = sweep._replace(calls=(call,)).disagreement(getattr(functional, name))
-        except Disagreement as error:
-            said = str(error)
-        except _REJECTIONS as error:
-            said = f"PyTorch raises {type(error).__name__}: {error}".partition("\n")[0]
-        if said:
-            return call, said.removeprefix(f"{call}: ")
-    return None
+            calls = calls_of(forward, cases, seed, dtype=dtype)
+            break
+        except ValueError:
+            cases *= 2
+    if name == forward:
+        return calls
+    draw = seeded_draw(seed)
+    calls = (_with_gradient(forward, call, draw) for call in calls)
+    return sorted(calls, key=lambda call: call.complexity)
+
+
+def _with_gradient(forward, call, draw):
+    """Draw an upstream gradient for PyTorch's output: ours may be wrong."""
+    y = torch_sweep(forward, (call,)).expected(call)
+    y = y[0] if isinstance(y, tuple) else y
+    return call.replace(grad_output=integers(draw, y.shape).astype(y.dtype))
+
+
+def _wrong(name, call, device):
+    """Say what is wrong at one call, or return None."""
+    sweep = torch_sweep(name, (call,), device=device)
+    try:
+        expected = sweep.expected(call)
+    except Exception as error:  # whatever another PyTorch may raise
+        return _raised("PyTorch", error)
+    given = Call({k: a.copy() for k, a in call.arrays.items()}, call.settings)
+    sweep = sweep._replace(calls=(given,), expected=lambda _: expected)
+    try:
+        said = sweep.disagreement(getattr(functional, name))
+    except Disagreement as error:
+        said = str(error)
+    except Exception as error:  # whatever a wrong function may raise
+        said = _raised("it", error)
+    if said:
+        return said.removeprefix(f"{call}: ")
+    arrays = call.arrays.items()
+    changed = [k for k, a in arrays if a.tobytes() != given.arrays[k].tobytes()]
+    return f"it changes its {changed[0]}" if changed else None
+
+
+def _raised(who, error):
+    return f"{who} raises {type(error).__name__}: {error}".partition("\n")[0]
+
+
+def _smallest(name, dtype, device, found):
+    """Let Hypothesis search for a smaller call that is wrong, and shrink it."""
+    forward = name.removesuffix("_backward")
+
+    @strategies.composite
+    def calls(draw):
+        def drawn(low, high):
+            return draw(strategies.integers(low, high))
+
+        call = OPERATIONS[forward].construct(drawn).astype(dtype)
+        return call if name == forward else _with_gradient(forward, call, drawn)
+
+    slow = HealthCheck.too_slow, HealthCheck.data_too_large
+    how = how_to_find(
+        database=None,
+        deadline=None,
+        derandomize=True,
+        max_examples=500,
+        suppress_health_check=slow,
+    )
+    try:
+        small = find(
+            calls(), lambda call: bool(_wrong(name, call, device)), settings=how
+        )
+    except NoSuchExample:
+        return found
+    return min(small, found, key=lambda call: call.complexity)
 
 
 _PROGRAM = """\
@@ -162,8 +234,11 @@ import numpy as np
 import torch
 from numpy import inf, nan
 
-from cnnref import functional{imports}
+from cnnref import functional
+from cnnref.verify import {names}
 
+np.set_printoptions(precision=17)
+torch.set_printoptions(precision=17)
 arrays = {{
 {arrays}}}
 settings = {{
@@ -171,39 +246,44 @@ settings = {{
 print(functional.{name}(**arrays, **settings))
 
 tensors = {{k: torch.tensor(v, device={device!r}) for k, v in arrays.items()}}
+given = dict(settings)
 for k, v in settings.items():
     if isinstance(v, np.dtype):
-        settings[k] = getattr(torch, v.name)
+        given[k] = getattr(torch, v.name)
 twin = {twin}
+{rest}
+
+call = Call(arrays, settings)
+sweep = torch_sweep({name!r}, [call], device={device!r})
+print(sweep.disagreement(functional.{name}))
 """
-_FORWARD = "print(twin(**tensors, **settings))\n"
+_FORWARD = "print(twin(**tensors, **given))"
 _BACKWARD = """\
 g = tensors.pop("grad_output")
 leaves = [tensors[k].requires_grad_() for k in {leaves}]
-y = twin(**tensors, **settings)
+y = twin(**tensors, **given)
 y = y[0] if isinstance(y, tuple) else y
-print(torch.autograd.grad(y, leaves, g, materialize_grads=True))
-"""
+print(torch.autograd.grad(y, leaves, g, materialize_grads=True))"""
 
 
 def reproduction(name, call, device="cpu"):
-    """Write a call as a program that prints what we and PyTorch make of it."""
+    """Write a call as a program: what both make of it, and what differs."""
     forward = name.removesuffix("_backward")
     operation = OPERATIONS[forward]
-    twin, imports = f"torch.nn.functional.{forward}", ""
+    twin, names = f"torch.nn.functional.{forward}", "Call, torch_sweep"
     if operation.twin:
-        twin = f"OPERATIONS[{forward!r}].twin"
-        imports = "\nfrom cnnref.verify import OPERATIONS"
-    rest = _FORWARD if name == forward else _BACKWARD
-    return (_PROGRAM + rest).format(
+        twin, names = f"OPERATIONS[{forward!r}].twin", f"OPERATIONS, {names}"
+    rest = _FORWARD
+    if name != forward:
+        rest = _BACKWARD.format(leaves=operation.differentiable(call))
+    return _PROGRAM.format(
         name=name,
-        forward=forward,
         device=device,
         twin=twin,
-        imports=imports,
+        names=names,
+        rest=rest,
         arrays=_entries(call.arrays),
         settings=_entries(call.settings),
-        leaves=operation.differentiable(call),
     )
 
 
@@ -227,27 +307,31 @@ def _written(value):
 
 def main(arguments=None):
     """Run the command, and return its exit status."""
-    parser = _parser()
+    parser, verify = _parser()
     asked = parser.parse_args(arguments)
     try:
         names = names_of(asked.operation)
-    except ValueError as error:
-        parser.error(str(error))
+        if asked.json is not None:
+            open(asked.json, "a").close()  # or hours would end in nothing written
+    except (OSError, ValueError) as error:
+        verify.error(str(error))
     if asked.device == "cuda" and not torch.cuda.is_available():
-        parser.error("--device cuda: PyTorch sees no such device")
+        verify.error("--device cuda: PyTorch sees no such device")
     versions = _versions(asked.device)
     print(", ".join(f"{k} {v}" for k, v in versions.items()), end="\n\n")
-    tasks = [(name, dtype) for name in names for dtype in dict.fromkeys(asked.dtype)]
+    dtypes = DTYPES if asked.dtype == "both" else [asked.dtype]
+    tasks = [(name, dtype) for name in names for dtype in dtypes]
     judge = partial(_task, cases=asked.cases, seed=asked.seed, device=asked.device)
     print(f"{'function':34} {'dtype':8} {'calls':>6}  beside PyTorch")
     try:
         outcomes = _run(judge, tasks, asked.jobs)
-    except ValueError as error:  # too few cases to contain every witness
-        parser.error(str(error))
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         return 130
-    if asked.json:
+    except BrokenProcessPool:
+        print("\na process died; --jobs 1 tells in which function", file=sys.stderr)
+        return 1
+    if asked.json is not None:
         _record(asked, versions, outcomes)
     return _report(outcomes)
 
@@ -311,5 +395,6 @@ def _report(outcomes):
         print(outcome.code, end="")
     calls = sum(outcome.calls for outcome in outcomes)
     verdict = f"{len(wrong)} of them differ" if wrong else "all agree"
-    print(f"\n{len(outcomes)} sweeps, {calls:,} calls: {verdict}.")
+    sweeps = "sweep" if len(outcomes) == 1 else "sweeps"
+    print(f"\n{len(outcomes)} {sweeps}, {calls:,} calls: {verdict}.")
     return 1 if wrong else 0
