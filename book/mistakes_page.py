@@ -7,6 +7,28 @@ from collections.abc import Mapping
 from cnnref.verify.mistakes import MISTAKES, Mistake
 from cnnref.verify.verdict import Verdict
 
+# The chapter that derives what a numbered mistake gets wrong; W31's is the page itself.
+CHAPTERS = {
+    "convolution": (1,),
+    "output_size": (2, 3, 4, 5, 6, 7, 8, 29),
+    "equivariance": (28,),
+    "one_tensor": (30,),
+    "channels": (32,),
+    "activations": (27,),
+    "pooling": (16,),
+    "reverse_mode": (33,),
+    "conv_backward": (9, 10, 11, 12, 13),
+    "pooling_backward": (14, 15),
+    "softmax": (24, 26, 35),
+    "losses": (25,),
+    "gradient_descent": (20,),
+    "adam": (17, 18),
+    "weight_decay": (19,),
+    "dropout": (21, 22),
+    "transfer_learning": (23, 34),
+}
+CHAPTER_OF = {f"W{n}": name for name, numbers in CHAPTERS.items() for n in numbers}
+
 # What is written in code: f'(0), a name with an underscore, and a setting in quotes.
 CODE = re.compile(r"\w+'\([^)]*\)|[a-z]+(?:_[a-z]+)+(?:=\w+)?|'\w+'")
 BRACKETS = re.compile(r"(?:\w+ )?[(\[][^()\[\]]*[)\]]")
@@ -39,14 +61,21 @@ def kill_table(killed: Mapping[Mistake, Verdict]) -> str:
 def row(mistake: Mistake, verdict: Verdict) -> str:
     """One line of the table, made from what the verdict says."""
     call, _, result = verdict.detail.removeprefix("rejected: ").rpartition(": ")
-    number = f"**{mistake.label}** " if mistake.label.startswith("W") else ""
     function = f"**{code(mistake.function)}**"
     cells = (
-        number + words(mistake.words),
+        number(mistake.label) + words(mistake.words),
         f"{function} {code(call)}",
         result_cell(result),
     )
     return f"| {' | '.join(cells)} |"
+
+
+def number(label: str) -> str:
+    """A mistake's number, as a link to the chapter that derives what it gets wrong."""
+    if not label.startswith("W"):
+        return ""
+    chapter = CHAPTER_OF.get(label)
+    return f"**[{label}]({chapter}.ipynb)** " if chapter else f"**{label}** "
 
 
 def result_cell(result: str) -> str:

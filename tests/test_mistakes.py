@@ -14,7 +14,14 @@ from tiny import BOOK
 from cnnref import functional, geometry, layers, optim
 from cnnref.verify.mistakes import MISTAKES
 
-from mistakes_page import kill_table, labelled, result_cell, told_apart  # isort: skip
+from mistakes_page import (  # isort: skip
+    CHAPTER_OF,
+    CHAPTERS,
+    kill_table,
+    labelled,
+    result_cell,
+    told_apart,
+)
 
 NUMBERED = {f"W{n}" for n in range(1, 36)}
 
@@ -223,7 +230,8 @@ def test_the_page_shows_every_mistake_once():
     nb = json.loads((BOOK / "common_mistakes.ipynb").read_text(encoding="utf-8"))
     data = [out["data"] for cell in nb["cells"] for out in cell.get("outputs", [])]
     tables = "".join("".join(d.get("text/markdown", "")) for d in data)
-    shown = re.findall(r"^\| (?:\*\*(W\d+)\*\* )?.* \| \*\*`(\w+)`", tables, re.M)
+    start = r"^\| (?:\*\*\[?(W\d+)\b[^*]*\*\* )?"
+    shown = re.findall(start + r".* \| \*\*`(\w+)`", tables, re.M)
     numbered = (m.label if re.fullmatch(r"W\d+", m.label) else "" for m in MISTAKES)
     assert Counter(shown) == Counter(zip(numbered, (m.function for m in MISTAKES)))
 
@@ -235,7 +243,20 @@ def test_a_row_is_what_the_verdict_says():
         "~", "\N{NO-BREAK SPACE}"
     )
     given = f"**`relu_backward`** `{call}`"
-    assert line == f"| **W27** `relu'(0)` = 1 | {given} | `result[0]` is 2, not 0 |"
+    number = "**[W27](activations.ipynb)**"
+    assert line == f"| {number} `relu'(0)` = 1 | {given} | `result[0]` is 2, not 0 |"
+
+
+def test_every_number_but_one_links_to_the_chapter_that_derives_it():
+    assert NUMBERED - set(CHAPTER_OF) == {"W31"}
+    assert sum(map(len, CHAPTERS.values())) == len(CHAPTER_OF)
+    assert set(CHAPTER_OF) < NUMBERED
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_the_chapter_makes_the_mistake_or_leads_back(chapter):
+    text = (BOOK / f"{chapter}.ipynb").read_text(encoding="utf-8")
+    assert "MISTAKES" in text or "common_mistakes.ipynb" in text
 
 
 @pytest.mark.parametrize(

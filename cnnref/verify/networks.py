@@ -163,13 +163,14 @@ def _loss(call):
 # Generated networks -------------------------------------------------------------------
 
 
-def networks(cases, blocks=1, activations=("ReLU()",), loss="MSELoss", seed=0):
+def networks(cases, blocks=1, activations=("ReLU()",), loss="MSELoss", last="", seed=0):
     """Return networks of convolution blocks and a dense layer; small ones first.
 
     A block is a convolution, an activation and a pooling, by a maximum more often than
     by a mean.  Images are not square, strides and dilations differ, windows overlap or
     leave gaps; the numbers are multiples of 1/64.  Every network is built from its last
-    layer back to its image, so that each fits.
+    layer back to its image, so that each fits.  Where no gradient reaches the image it
+    is left out, because no mistake on the way would show.
 
     Parameters
     ----------
@@ -178,17 +179,23 @@ def networks(cases, blocks=1, activations=("ReLU()",), loss="MSELoss", seed=0):
         As they stand in the text, to be drawn from.
     loss : "MSELoss" or "CrossEntropyLoss"
         Targets are numbers, or class indices.
+    last : str
+        What stands behind the dense layer, such as "Softmax(1)".
     """
-    draw = seeded_draw(seed)
-    found = [_network(draw, blocks, activations, loss) for _ in range(cases)]
+    draw, found = seeded_draw(seed), []
+    gradients = network_gradients()
+    while len(found) < cases:
+        call = _network(draw, blocks, activations, loss, last)
+        if call.of(gradients)["input"].any():
+            found.append(call)
     return sorted(found, key=lambda call: call.complexity)
 
 
-def _network(draw, blocks, activations, loss):
+def _network(draw, blocks, activations, loss, last):
     size, classes, batch = [draw(1, 2), draw(1, 2)], draw(2, 3), draw(1, 3)
     channels = [draw(1, 2) for _ in range(blocks + 1)]
     features = channels[-1] * size[0] * size[1]
-    row = [f"Flatten(), Linear({features}, {classes})"]
+    row = [f"Flatten(), Linear({features}, {classes})", *([last] if last else [])]
     for c_in, c_out in reversed([*pairwise(channels)]):
         window, step, kernel, stride, dilation = (_pair(draw) for _ in range(5))
         kind = ("Max", "Max", "Avg")[draw(0, 2)]
