@@ -51,7 +51,7 @@ def row(listed: dict, question: choices.Question) -> Row:
 
 
 def sourced(text: str) -> bool:
-    """Whether it has a link or names a paper, a document, or that it was tried."""
+    """Whether it has a link, names a paper or a document, or has the mark ○."""
     return bool(re.search(rf"\]\(https:|\{{cite|^S[0-3] |{TRIED}|formula", text))
 
 
