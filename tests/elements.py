@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 STATIC = Path(__file__).parent.parent / "book" / "_static"
 PAGE = """<!doctype html>
@@ -53,6 +54,52 @@ def opener(browser, folder, name, title):
     for context in contexts:
         context.close()
     assert errors == []
+
+
+def fixtures(name, title):
+    """Make a figure's fixtures: what opens its elements, and a page that computes."""
+
+    @pytest.fixture
+    def open_page(browser, tmp_path):
+        with opener(browser, tmp_path, name, title) as open_page:
+            yield open_page
+
+    @pytest.fixture(scope="module")
+    def blank(browser, tmp_path_factory):
+        with opener(browser, tmp_path_factory.mktemp(name), name, title) as open_page:
+            yield open_page()
+
+    return open_page, blank
+
+
+def markup(tag, settings):
+    """Write an element with these attributes."""
+    attributes = " ".join(f'{name}="{value}"' for name, value in settings.items())
+    return f"<{tag} {attributes}>No script runs here.</{tag}>"
+
+
+def slider(page, name):
+    return page.get_by_role("slider", name=name)
+
+
+def cell(page, kind, a, b):
+    """Find an entry of a grid of numbers."""
+    rows = page.locator(f"svg[data-grid={kind}] [role=row]")
+    return rows.nth(a).locator("[role=gridcell]").nth(b)
+
+
+def sum_text(page):
+    return " ".join(page.locator(".sum").text_content().split())
+
+
+def positions(page, kind, state):
+    """List the positions of the cells in a state, the padding's included."""
+    return page.evaluate(
+        """([kind, state]) =>
+        [...document.querySelectorAll(`svg[data-grid=${kind}] .${state}`)]
+        .map((node) => node.cell.position)""",
+        [kind, state],
+    )
 
 
 def add_mutant(page, name, changes):

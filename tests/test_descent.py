@@ -10,7 +10,7 @@ from itertools import product
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from elements import add_mutant, luminance, opener
+from elements import add_mutant, fixtures, luminance, markup, slider
 from playwright.sync_api import Error
 
 from cnnref.optim import SGDState, sgd_step
@@ -32,26 +32,10 @@ DEFAULT = setting(0.9)
 
 
 def element(settings):
-    attributes = " ".join(f'{name}="{value}"' for name, value in settings.items())
-    return f"<descent-viewer {attributes}>No script runs here.</descent-viewer>"
+    return markup("descent-viewer", settings)
 
 
-@pytest.fixture
-def open_page(browser, tmp_path):
-    with opener(browser, tmp_path, "descent", "Descent") as open_page:
-        yield open_page
-
-
-@pytest.fixture(scope="module")
-def blank(browser, tmp_path_factory):
-    """One page for all that only computes."""
-    folder = tmp_path_factory.mktemp("descent")
-    with opener(browser, folder, "descent", "Descent") as open_page:
-        yield open_page()
-
-
-def slider(page, name):
-    return page.get_by_role("slider", name=name)
+open_page, blank = fixtures("descent", "Descent")
 
 
 def text(page, part):

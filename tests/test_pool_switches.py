@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from elements import add_mutant, luminance, opener
+from elements import add_mutant, cell, fixtures, luminance, markup, positions, sum_text
 from playwright.sync_api import Error
 
 from cnnref.functional import max_pool2d, max_pool2d_backward
@@ -28,44 +28,13 @@ def setting(size, kernel, stride=1, padding=0):
 
 
 def element(settings):
-    attributes = " ".join(f'{name}="{value}"' for name, value in settings.items())
-    return f"<pool-switches {attributes}>No script runs here.</pool-switches>"
+    return markup("pool-switches", settings)
 
 
 DEFAULT = setting(6, 3, stride=2, padding=1)
 
 
-@pytest.fixture
-def open_page(browser, tmp_path):
-    with opener(browser, tmp_path, "pool-switches", "Switches") as open_page:
-        yield open_page
-
-
-@pytest.fixture(scope="module")
-def blank(browser, tmp_path_factory):
-    """One page for all that only computes."""
-    folder = tmp_path_factory.mktemp("pool-switches")
-    with opener(browser, folder, "pool-switches", "Switches") as open_page:
-        yield open_page()
-
-
-def cell(page, kind, a, b):
-    rows = page.locator(f"svg[data-grid={kind}] [role=row]")
-    return rows.nth(a).locator("[role=gridcell]").nth(b)
-
-
-def sum_text(page):
-    return " ".join(page.locator(".sum").text_content().split())
-
-
-def positions(page, kind, state):
-    """List the positions of the cells in a state, the padding's included."""
-    return page.evaluate(
-        """([kind, state]) =>
-        [...document.querySelectorAll(`svg[data-grid=${kind}] .${state}`)]
-        .map((node) => node.cell.position)""",
-        [kind, state],
-    )
+open_page, blank = fixtures("pool-switches", "Switches")
 
 
 # Arithmetic ---------------------------------------------------------------------------

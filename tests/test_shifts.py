@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from elements import add_mutant, luminance, opener
+from elements import add_mutant, fixtures, luminance, markup, slider
 from playwright.sync_api import Error
 
 from cnnref.functional import conv1d, max_pool1d, pad
@@ -31,26 +31,10 @@ def setting(shift, kernel=3, stride=1, pool=1, border="circle"):
 
 
 def element(settings):
-    attributes = " ".join(f'{name}="{value}"' for name, value in settings.items())
-    return f"<shift-viewer {attributes}>No script runs here.</shift-viewer>"
+    return markup("shift-viewer", settings)
 
 
-@pytest.fixture
-def open_page(browser, tmp_path):
-    with opener(browser, tmp_path, "shifts", "Shifts") as open_page:
-        yield open_page
-
-
-@pytest.fixture(scope="module")
-def blank(browser, tmp_path_factory):
-    """One page for all that only computes."""
-    folder = tmp_path_factory.mktemp("shifts")
-    with opener(browser, folder, "shifts", "Shifts") as open_page:
-        yield open_page()
-
-
-def slider(page, name):
-    return page.get_by_role("slider", name=name)
+open_page, blank = fixtures("shifts", "Shifts")
 
 
 def words(page, lane):

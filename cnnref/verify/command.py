@@ -32,7 +32,7 @@ from hypothesis.errors import NoSuchExample
 from tqdm import tqdm
 
 from cnnref import functional
-from cnnref.verify.calls import Call, integers, seeded_draw
+from cnnref.verify.calls import Call, seeded_draw, with_gradient
 from cnnref.verify.operations import OPERATIONS, calls_of
 from cnnref.verify.sweeps import torch_sweep
 from cnnref.verify.verdict import Disagreement
@@ -163,15 +163,13 @@ def _calls(name, dtype, cases, seed):
     if name == forward:
         return calls
     draw = seeded_draw(seed)
-    calls = (_with_gradient(forward, call, draw) for call in calls)
+    calls = (_extended(forward, call, draw) for call in calls)
     return sorted(calls, key=lambda call: call.complexity)
 
 
-def _with_gradient(forward, call, draw):
+def _extended(forward, call, draw):
     """Draw an upstream gradient for PyTorch's output: ours may be wrong."""
-    y = torch_sweep(forward, (call,)).expected(call)
-    y = y[0] if isinstance(y, tuple) else y
-    return call.replace(grad_output=integers(draw, y.shape).astype(y.dtype))
+    return with_gradient(call, torch_sweep(forward, (call,)).expected(call), draw)
 
 
 def _wrong(name, call, device):
@@ -210,7 +208,7 @@ def _smallest(name, dtype, device, found):
             return draw(strategies.integers(low, high))
 
         call = OPERATIONS[forward].construct(drawn).astype(dtype)
-        return call if name == forward else _with_gradient(forward, call, drawn)
+        return call if name == forward else _extended(forward, call, drawn)
 
     slow = HealthCheck.too_slow, HealthCheck.data_too_large
     how = how_to_find(

@@ -5,7 +5,7 @@ calls_of     calls of one function, simplest first, with every witness among the
 """
 
 from cnnref import functional
-from cnnref.verify.calls import Operation, integers, seeded_draw
+from cnnref.verify.calls import Operation, seeded_draw, with_gradient
 from cnnref.verify.operations import (
     activation,
     average_pool,
@@ -62,15 +62,10 @@ def calls_of(name, cases, seed=0, largest=4, dtype="float64"):
     calls = [operation.construct(draw, largest=largest) for _ in range(cases)]
     calls = [call.astype(dtype) for call in calls]
     if name != forward:
-        calls = [_with_gradient(getattr(functional, forward), c, draw) for c in calls]
+        function = getattr(functional, forward)
+        calls = [with_gradient(call, call.of(function), draw) for call in calls]
     for witness, shows in operation.witnesses.items():
         # Calls of at most 2 are for symbols, which stand for all numbers at once.
         if largest > 2 and not any(map(shows, calls)):
             raise ValueError(f"calls_of: no call of {name} in {cases} has {witness}")
     return tuple(sorted(calls, key=lambda call: call.complexity))
-
-
-def _with_gradient(forward, call, draw):
-    y = call.of(forward)
-    y = y[0] if isinstance(y, tuple) else y
-    return call.replace(grad_output=integers(draw, y.shape).astype(y.dtype))
